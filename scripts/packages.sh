@@ -13,8 +13,8 @@ PACKAGES=(
     pulseaudio pulseaudio-utils
     # colour conversion of the agent, called through ctypes
     libyuv0
-    # the interpreter's own virtual environments
-    python3-venv
+    # the interpreter's own virtual environments, and what Node from PyPI is linked with
+    python3-venv libatomic1
     # a window that the tests open
     xterm
 )

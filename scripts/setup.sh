@@ -33,6 +33,12 @@ can_become_root() { # sets AS_ROOT; asks for the password here, where it can be 
     sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }
 }
 
+refresh_package_lists() { # once a run
+    [ -z "${LISTS_REFRESHED:-}" ] || return 0
+    LISTS_REFRESHED=1
+    if can_become_root; then step "refreshing the package lists" "${AS_ROOT[@]}" apt-get update; fi
+}
+
 install_packages() { # PACKAGE…
     local missing
     mapfile -t missing < <(missing_packages "$@")
@@ -42,7 +48,7 @@ install_packages() { # PACKAGE…
             "    apt-get update && apt-get install --no-install-recommends ${missing[*]}" \
             "and then repeat this command."
     fi
-    step "refreshing the package lists" "${AS_ROOT[@]}" apt-get update
+    refresh_package_lists
     step "installing ${#missing[@]} packages (${missing[0]} … ${missing[-1]})" apt_install "${missing[@]}"
 }
 
@@ -52,24 +58,25 @@ setup_packages() {
             "    ${PACKAGES[*]} ${BROWSER_PACKAGES[*]}" \
             "and run 'scripts/setup.sh python' and 'scripts/setup.sh page' for the rest."
     fi
+    if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
     install_packages "${PACKAGES[@]}"
 }
 
-setup_browser() {
-    [ -x "$TOOLS/bin/chromium" ] && return
-    if have chromium && [ -z "$(missing_packages chromium)" ]; then
-        install_packages "${BROWSER_PACKAGES[@]}"
-    elif LC_ALL=C apt-cache policy chromium 2>/dev/null | grep -q 'Candidate: [0-9]' &&
-        ! LC_ALL=C apt-cache show chromium 2>/dev/null | grep -qi 'snap'; then
-        install_packages "${BROWSER_PACKAGES[@]}"
-    elif ! have google-chrome; then
-        can_become_root || die "Chromium is missing: install it (or Google Chrome), then repeat this command."
-        step "fetching Chromium (Playwright's build: this distribution has it only as a snap)" \
-            "${AS_ROOT[@]}" "$ROOT/.venv/bin/playwright" install-deps chromium
-        step "unpacking Chromium" "$ROOT/.venv/bin/playwright" install chromium
-        ln -sfn "$("$ROOT/.venv/bin/python" -c 'from playwright.sync_api import sync_playwright as p
+chromium_is_packaged() { # as a real package, not as Ubuntu's stub that installs a snap
+    [ -z "$(missing_packages chromium)" ] && return
+    have google-chrome || [ -x "$TOOLS/bin/chromium" ] && return 1
+    [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit)" ] || refresh_package_lists
+    LC_ALL=C apt-cache policy chromium | grep 'Candidate: [0-9]' | grep -qv snap
+}
+
+setup_browser() { # after Python: Playwright fetches what the distribution lacks
+    if [ -x "$TOOLS/bin/chromium" ] || have google-chrome || [ -z "$(missing_packages chromium)" ]; then return; fi
+    can_become_root || die "Chromium is missing: install it (or Google Chrome), then repeat this command."
+    step "installing what Chromium needs (Playwright's build; here it is packaged only as a snap)" \
+        "${AS_ROOT[@]}" "$ROOT/.venv/bin/playwright" install-deps chromium
+    step "fetching Chromium" "$ROOT/.venv/bin/playwright" install chromium
+    ln -sfn "$("$ROOT/.venv/bin/python" -c 'from playwright.sync_api import sync_playwright as p
 with p() as w: print(w.chromium.executable_path)')" "$TOOLS/bin/chromium"
-    fi
 }
 
 setup_python() {
