@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         None,
         validation_alias="SESSIONCAST_API_KEY",
-        description="The key that may do everything; made and kept in the state directory if unset.",
+        description="The key that may do everything; if unset, one is made in the state directory.",
     )
     api_key_file: Path | None = Field(
         None, validation_alias="SESSIONCAST_API_KEY_FILE", description="A file that holds it."

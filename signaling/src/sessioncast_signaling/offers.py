@@ -1,0 +1,206 @@
+"""Offers: a token for one viewer, and the agent told of it first.
+
+Needs only a store, an SFU and a key; it can be used without the HTTP layer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .agentrpc import AgentClient
+from .delivery import Delivery
+from .errors import (
+    AgentError,
+    AgentGoneError,
+    AgentTimeoutError,
+    Problem,
+    SfuError,
+    session_ended,
+    sfu_problem,
+)
+from .ids import agent_identity, digest, new_grant, new_viewer_identity
+from .presence import Presence, Snapshot
+from .roles import Actor, Role, State
+from .sessions import Sessions
+from .store import (
+    ExpectedViewer,
+    Grant,
+    LinkUse,
+    SessionRecord,
+    Store,
+    StoreFullError,
+)
+from .tokens import TOKEN_TTL_S, TokenMinter
+
+log = logging.getLogger(__name__)
+
+# A viewer may connect until its token ends, and the SFU allows a minute of skew beyond.
+EXPECTED_TTL_S = TOKEN_TTL_S + 60
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a viewer needs to connect. `expires_at` is Unix seconds."""
+
+    token: str
+    session: str
+    identity: str
+    role: Role
+    state: State
+    expires_at: float
+
+    def __repr__(self) -> str:
+        return f"Offer({self.session!r}, {self.identity!r}, {self.role})"
+
+
+@dataclass(frozen=True)
+class AgentOffer:
+    """What an agent needs to connect, and the viewers that it may meet there."""
+
+    token: str
+    session: str
+    identity: str
+    expires_at: float
+    expected: list[ExpectedViewer]
+
+    def __repr__(self) -> str:
+        return f"AgentOffer({self.session!r})"
+
+
+@dataclass(frozen=True)
+class Offers:
+    """Gives tokens to viewers and agents, and browsers their grants."""
+
+    store: Store
+    sessions: Sessions
+    presence: Presence
+    agent: AgentClient
+    delivery: Delivery
+    minter: TokenMinter
+    count: Callable[[str, str], None]  # role, state
+
+    async def offer(self, session: str, *, role: Role, actor: Actor, name: str) -> Offer:
+        """Return a viewer's way in.
+
+        The agent hears of the viewer first, if it is in the room; otherwise it is told when it
+        asks for its own token. Raises Problem: 404, 410, 502, 503.
+        """
+        record = await self.sessions.running(session)
+        now = self.sessions.now_s()
+        viewer = ExpectedViewer(new_viewer_identity(), role, actor, name, now + TOKEN_TTL_S)
+        await self.store.expect(session, viewer, EXPECTED_TTL_S)
+        snapshot = await self._open(session)
+        state = (await self.sessions.status_from(record, snapshot)).state
+        if snapshot.agent is None:
+            self.delivery.later(session, viewer)
+        elif not await self._announce(session, viewer):
+            state = State.RECONNECTING
+        await self._still_running(session)
+        token = self.minter.viewer(
+            session, identity=viewer.identity, role=role, actor=actor, name=name
+        )
+        self.count(role.value, state.value)
+        return Offer(token, session, viewer.identity, role, state, viewer.expires_at)
+
+    async def agent_token(self, session: str) -> AgentOffer:
+        """Return the agent's way in; its credential was checked before. Raises Problem."""
+        await self.sessions.adopt(session)
+        now = self.sessions.now_s()
+        await self.store.update_session(session, agent_token_at=now)
+        self.presence.invalidate(session)
+        try:
+            await self.presence.ensure_room(session)
+        except SfuError as error:
+            raise sfu_problem(error) from None
+        await self._still_running(session)
+        self.delivery.told(session)
+        return AgentOffer(
+            token=self.minter.agent(session),
+            session=session,
+            identity=agent_identity(session),
+            expires_at=now + TOKEN_TTL_S,
+            expected=await self.store.expected(session),
+        )
+
+    async def join(self, secret: str, *, name: str | None) -> tuple[Offer, str]:
+        """Use a join link once; return the offer and the browser's grant in clear.
+
+        A use that comes to nothing is given back. Raises Problem.
+        """
+        grant_text, secret_digest = new_grant(), digest(secret)
+        try:
+            use, grant = await self.store.redeem_link(
+                secret_digest, self.sessions.now_s(), grant_digest=digest(grant_text), name=name
+            )
+        except StoreFullError as error:
+            raise Problem(
+                503,
+                "too-many-grants",
+                "Too many browsers",
+                f"The link was not used, since {error}.",
+            ) from None
+        if grant is None:
+            raise _link_problem(use)
+        try:
+            offer = await self._offer_for(grant)
+        except Problem:
+            await self.store.undo_redeem(secret_digest, digest(grant_text))
+            raise
+        return offer, grant_text
+
+    async def _offer_for(self, grant: Grant) -> Offer:
+        return await self.offer(grant.session, role=grant.role, actor=Actor.PERSON, name=grant.name)
+
+    async def _open(self, session: str) -> Snapshot:
+        try:
+            snapshot, _ = await asyncio.gather(
+                self.presence.snapshot(session), self.presence.ensure_room(session)
+            )
+        except SfuError as error:
+            raise sfu_problem(error) from None
+        return snapshot
+
+    async def _announce(self, session: str, viewer: ExpectedViewer) -> bool:
+        """Tell the agent; False when it is not there after all.
+
+        The viewer gets its token all the same, and the agent is told again later.
+        """
+        try:
+            await self.agent.expect(session, viewer)
+        except (AgentGoneError, AgentTimeoutError) as error:
+            log.info("agent not told of a viewer session=%s error=%s", session, error)
+            self.presence.invalidate(session)
+            self.delivery.later(session, viewer)
+            return False
+        except (AgentError, SfuError) as error:
+            log.warning("agent not told of a viewer session=%s error=%s", session, error)
+            self.delivery.later(session, viewer)
+        return True
+
+    async def _still_running(self, session: str) -> SessionRecord:
+        """Ended while we spoke with the SFU? Then the room that we may have raised goes again."""
+        record = await self.store.session(session)
+        if record is None or record.ended:
+            await self.sessions.forbid_room(session)
+            raise session_ended(session)
+        return record
+
+
+def _link_problem(use: LinkUse) -> Problem:
+    if use is LinkUse.USED_UP:
+        return Problem(
+            410,
+            "link-used",
+            "Link already used",
+            "This link has been used as often as it may be: ask for a new one.",
+        )
+    if use is LinkUse.EXPIRED:
+        return Problem(410, "link-expired", "Link expired", "This link is over: ask for a new one.")
+    return Problem(
+        404,
+        "link-unknown",
+        "Link unknown",
+        "This link is not known here, or was called back, or its session has ended: "
+        "ask for a new one.",
+    )
