@@ -1,0 +1,164 @@
+"""The `sessioncast` command. The only reader of arguments and environment of the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from sessioncast_agent import __version__
+from sessioncast_agent.config import (
+    AgentSettings,
+    CursorMode,
+    check_display,
+    check_fps,
+    check_session,
+    parse_bitrate_bps,
+    token_settings,
+)
+from sessioncast_agent.errors import CannotStart
+
+EXIT_CANNOT_START = 3
+
+app = typer.Typer(
+    name="sessioncast",
+    help="Live desktops and browsers in LiveKit rooms. Try `sessioncast demo` first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback could show secrets of the environment
+    rich_markup_mode=None,
+)
+
+
+def setup_logging(verbose: bool) -> None:
+    """One line an event on stderr."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    for noisy in ("livekit", "libav", "asyncio", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def agent(
+    session: Annotated[
+        str | None, typer.Option(envvar="SESSION_ID", help="The session's id, as at the shim.")
+    ] = None,
+    display: Annotated[
+        str | None, typer.Option(envvar="DISPLAY", help="The X display to publish, like :1.")
+    ] = None,
+    signaling_url: Annotated[
+        str | None,
+        typer.Option(envvar="SIGNALING_URL", help="The shim that gives tokens, http(s)://…"),
+    ] = None,
+    credential_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="AGENT_CREDENTIAL_FILE",
+            help="File with this session's credential (or AGENT_CREDENTIAL in the environment).",
+        ),
+    ] = None,
+    enroll_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ENROLL_KEY_FILE", help="File with a key that may only create sessions."
+        ),
+    ] = None,
+    livekit_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LIVEKIT_URL",
+            help="Without a shim: the SFU, ws(s)://…, with LIVEKIT_TOKEN in the environment.",
+        ),
+    ] = None,
+    livekit_token: Annotated[
+        str | None, typer.Option(envvar="LIVEKIT_TOKEN", hidden=True, show_envvar=False)
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(envvar="AGENT_CREDENTIAL", hidden=True, show_envvar=False)
+    ] = None,
+    fps: Annotated[
+        int, typer.Option(envvar="FPS", help="At most this many frames a second; none when still.")
+    ] = 60,
+    max_bitrate: Annotated[
+        str, typer.Option(envvar="MAX_BITRATE", help="Ceiling of the video, like 8M or 800k.")
+    ] = "8M",
+    cursor: Annotated[
+        CursorMode,
+        typer.Option(
+            envvar="CURSOR",
+            help="separate: pages draw the pointer; embed: it is part of the picture.",
+        ),
+    ] = CursorMode.SEPARATE,
+    http_host: Annotated[
+        str, typer.Option(envvar="HTTP_HOST", help="Where /healthz, /readyz and /metrics listen.")
+    ] = "127.0.0.1",
+    http_port: Annotated[
+        int, typer.Option(envvar="HTTP_PORT", help="Their port; 0 takes a free one and logs it.")
+    ] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Publish one desktop into its LiveKit room until stopped.
+
+    Runs beside the desktop (a sidecar). Encodes once, only while somebody watches, and only when
+    the picture changes. Exit status: 0 after SIGTERM or the session's end, 3 when it can never
+    start (one line says why).
+    """
+    setup_logging(verbose)
+    for name, value in (("--livekit-token", livekit_token), ("--credential", credential)):
+        if value is not None and any(argument.startswith(name) for argument in sys.argv[1:]):
+            raise CannotStart(f"{name} is not taken from the command line; use the environment")
+    if not 0 <= http_port <= 65535:
+        raise CannotStart(f"--http-port {http_port} is out of range; give 0 to 65535")
+    settings = AgentSettings(
+        session=check_session(session),
+        display=check_display(display),
+        tokens=token_settings(
+            livekit_url=livekit_url,
+            livekit_token=livekit_token,
+            signaling_url=signaling_url,
+            credential=credential,
+            credential_file=credential_file,
+            enroll_key_file=enroll_key_file,
+        ),
+        fps=check_fps(fps),
+        max_bitrate_bps=parse_bitrate_bps(max_bitrate),
+        cursor=cursor,
+        http_host=http_host,
+        http_port=http_port,
+    )
+    asyncio.run(_run_agent(settings))
+
+
+async def _run_agent(settings: AgentSettings) -> None:
+    from sessioncast_agent.session import AgentSession  # noqa: PLC0415  # loads native libraries
+
+    await AgentSession(settings).run()
+
+
+def main() -> None:
+    """Entry point: one sentence on stderr and exit status 3 for what can never start."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        print(f"sessioncast: {error.format_message()}", file=sys.stderr)
+        sys.exit(EXIT_CANNOT_START)
+    except CannotStart as error:
+        print(f"sessioncast: {error}", file=sys.stderr)
+        sys.exit(EXIT_CANNOT_START)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,40 @@
+"""Every error the agent raises on purpose.
+
+    AgentError
+    ├── CannotStart        exit 3: starting again with the same settings cannot help
+    ├── DisplayLost        the X server went away or does not answer; tried again
+    ├── CaptureFailed      one grab failed (a resize under way, a dead server); tried again
+    ├── EncodeFailed       libx264 refused; the encoder is reopened
+    ├── LinkLost           the SFU or the shim cannot be reached; tried again
+    └── SessionEnded       the shim ended the session; a clean exit
+
+Foreign errors (av, Xlib, aiohttp, livekit) are translated in the module that calls them.
+"""
+
+
+class AgentError(Exception):
+    """The root; never raised itself. The message is one sentence that names thing and remedy."""
+
+
+class CannotStart(AgentError):
+    """The settings, the display or the credentials make it impossible ever to start."""
+
+
+class DisplayLost(AgentError):
+    """The X server is gone or silent."""
+
+
+class CaptureFailed(AgentError):
+    """One grab did not succeed; opening the grabber again usually mends it."""
+
+
+class EncodeFailed(AgentError):
+    """The H.264 encoder refused a frame or its settings."""
+
+
+class LinkLost(AgentError):
+    """The SFU or the shim does not answer for now."""
+
+
+class SessionEnded(AgentError):
+    """The session was ended on purpose; there is nothing to come back for."""

@@ -1,0 +1,108 @@
+"""The `shim.*` methods: what the shim may ask of the agent, each in a signed envelope."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from livekit import rtc
+
+from sessioncast_agent.audience import Person
+from sessioncast_agent.clocks import SharedClock
+from sessioncast_agent.errors import AgentError
+from sessioncast_agent.link.envelope import BAD_REQUEST, EnvelopeRefused, EnvelopeVerifier
+from sessioncast_agent.link.room import RpcHandler
+
+log = logging.getLogger(__name__)
+
+UNAVAILABLE = 1503
+ROLES = frozenset({"observer", "operator", "admin"})
+ACTORS = frozenset({"person", "ai"})
+MAX_FIELD_CHARS = 256
+
+
+class ShimTarget(Protocol):
+    """The session, as far as the shim may move it; called on the event loop."""
+
+    def expect(self, person: Person) -> None:
+        """A viewer was given a token."""
+
+    def end(self, reason: str) -> dict[str, Any]:
+        """Leave for good; the last usage."""
+
+    def usage(self) -> dict[str, Any]:
+        """The bill so far."""
+
+    async def thumbnail(self, width_px: int) -> dict[str, Any]:
+        """A small JPEG of the present picture; raises AgentError."""
+
+
+def _person(body: dict[str, Any]) -> Person:
+    identity, role, actor = body.get("identity"), body.get("role"), body.get("actor")
+    name = body.get("name") or ""
+    if (
+        not isinstance(identity, str)
+        or not 0 < len(identity) <= MAX_FIELD_CHARS
+        or role not in ROLES
+        or actor not in ACTORS
+        or not isinstance(name, str)
+        or len(name) > MAX_FIELD_CHARS
+    ):
+        raise EnvelopeRefused(BAD_REQUEST, "malformed viewer")
+    return Person(identity, str(role), str(actor), name)
+
+
+class ShimCalls:
+    """The handlers for one credential; `handlers` goes to every new room."""
+
+    def __init__(
+        self, credential: str, session: str, clock: SharedClock, target: ShimTarget
+    ) -> None:
+        self._verifier = EnvelopeVerifier(credential, session)
+        self._clock, self._target = clock, target
+
+    def handlers(self) -> dict[str, RpcHandler]:
+        """Method name to handler."""
+        methods: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "shim.expect": self._expect,
+            "shim.end": self._end,
+            "shim.usage": self._usage,
+            "shim.thumbnail": self._thumbnail,
+        }
+        return {name: self._guarded(name, method) for name, method in methods.items()}
+
+    def _guarded(
+        self, name: str, method: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+    ) -> RpcHandler:
+        async def handler(call: rtc.RpcInvocationData) -> str:
+            try:
+                now_ms = self._clock.unix_us() // 1000
+                body = self._verifier.open(name, call.payload, now_ms)
+                return json.dumps(await method(body))
+            except EnvelopeRefused as error:
+                log.warning("%s refused: %s", name, error)
+                raise rtc.RpcError(error.code, str(error)) from error
+            except AgentError as error:
+                raise rtc.RpcError(UNAVAILABLE, str(error)) from error
+
+        return handler
+
+    async def _expect(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._target.expect(_person(body))
+        return {"ok": True}
+
+    async def _end(self, body: dict[str, Any]) -> dict[str, Any]:
+        reason = body.get("reason")
+        return {"usage": self._target.end(str(reason)[:MAX_FIELD_CHARS])}
+
+    async def _usage(self, body: dict[str, Any]) -> dict[str, Any]:
+        del body
+        return self._target.usage()
+
+    async def _thumbnail(self, body: dict[str, Any]) -> dict[str, Any]:
+        width_px = body.get("width_px", 320)
+        if not isinstance(width_px, int) or not 16 <= width_px <= 640:
+            raise EnvelopeRefused(BAD_REQUEST, "width_px must be 16 to 640")
+        return await self._target.thumbnail(width_px)

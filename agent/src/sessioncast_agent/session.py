@@ -1,0 +1,281 @@
+"""The composition root: one session from display to room, and its end.
+
+Only the picture, the room and shutdown are fatal here. Everything that later issues add (sound,
+control, recording, the RFB fallback) is an optional stage beside the video stage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from livekit import rtc
+
+from sessioncast_agent import __version__
+from sessioncast_agent.audience import Audience, Person
+from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
+from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
+from sessioncast_agent.config import AgentSettings, CursorMode
+from sessioncast_agent.errors import CaptureFailed, SessionEnded
+from sessioncast_agent.health import health_server
+from sessioncast_agent.link.cursor import CursorFeed
+from sessioncast_agent.link.room import RoomLink, RpcHandler, TrackSettings
+from sessioncast_agent.link.shim_calls import ShimCalls
+from sessioncast_agent.link.tokens import Join, token_source
+from sessioncast_agent.link.video import ScreenOutput
+from sessioncast_agent.metrics import AgentMetrics
+from sessioncast_agent.thumbnail import thumbnail_answer
+from sessioncast_agent.usage import UsageMeter, rss_bytes
+from sessioncast_agent.video.convert import even
+from sessioncast_agent.video.stage import VideoStage
+from sessioncast_agent.x11.backend import X11Backend
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+SNAPSHOT_TIMEOUT_S = 3.0
+STOP_THREADS_S = 2.0
+END_DELAY_S = 0.2  # lets the answer of shim.end leave before the room is left
+ATTRIBUTES_TIMEOUT_S = 3.0
+
+
+class AgentSession:
+    """Everything one agent process does. `run` returns on a clean stop."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        self._usage = UsageMeter()
+        self._clock = SharedClock()
+        self._started_unix_us = self._clock.unix_us()
+        self._audience = Audience()
+        self._watched = False
+        self._metrics = AgentMetrics(self._usage, settings.session)
+        self._output = ScreenOutput(self._clock)
+        self._cursor = CursorFeed()
+        self._state = BackendState(live=False, size_px=(0, 0))
+        self._room: rtc.Room | None = None
+        self._shim: ShimCalls | None = None
+        self._stop = asyncio.Event()
+        self._attributes_due = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._backend = X11Backend(
+            settings.display,
+            fps=settings.fps,
+            embed_pointer=settings.cursor is CursorMode.EMBED,
+            usage=self._usage,
+            events=BackendEvents(
+                state=lambda state: self._soon(self._backend_changed, state),
+                cursor_image=lambda image: self._soon(self._cursor.image, image),
+                cursor_position=lambda place: self._soon(self._cursor.position, place),
+            ),
+        )
+        self._video = VideoStage(
+            fps=settings.fps,
+            max_bitrate_bps=settings.max_bitrate_bps,
+            output=self._output,
+            usage=self._usage,
+            set_fps_cap=self._backend.set_fps_cap,
+        )
+
+    def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, value)
+
+    async def run(self) -> None:
+        """Until SIGTERM, SIGINT or the session's end; raises CannotStart."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        settings = self._settings
+        tokens = token_source(settings.tokens, settings.session, self._clock)
+        try:
+            await asyncio.to_thread(self._backend.start, self._video.frames)
+            self._video.start()
+            async with health_server(
+                settings.http_host,
+                settings.http_port,
+                problems=self._problems,
+                metrics=self._metrics.text,
+            ) as port:
+                log.info("health and metrics at http://%s:%d", settings.http_host, port)
+                track = TrackSettings(settings.max_bitrate_bps, settings.fps, self._video_size_px)
+                await self._until_stopped(RoomLink(tokens, self._output, track, self))
+        finally:
+            await asyncio.to_thread(self._stop_threads)
+            await tokens.close()
+
+    async def _until_stopped(self, link: RoomLink) -> None:
+        tasks = [
+            self._loop.create_task(job, name=name)
+            for name, job in {
+                "room": link.run(),
+                "cursor": self._cursor.run(),
+                "ticker": self._tick(),
+                "attributes": self._keep_attributes(),
+                "stop": self._stop.wait(),
+            }.items()
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if error := task.exception():
+                    raise error
+        except SessionEnded as error:
+            log.info("%s", error)
+        finally:
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _stop_threads(self) -> None:
+        self._backend.stop(STOP_THREADS_S)
+        if not self._video.stop(STOP_THREADS_S):
+            log.warning("the encode thread did not end in time")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._backend.check()
+            self._audience_changed()
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if not self._state.live:
+            problems.append(f"display: {self._state.detail or 'not open'}")
+        if self._room is None:
+            problems.append("room: not joined")
+        return problems
+
+    # -- the backend's news, on the loop -----------------------------------------------------
+
+    def _video_size_px(self) -> tuple[int, int]:
+        width, height = self._state.size_px
+        return even(max(width, 2)), even(max(height, 2))
+
+    def _backend_changed(self, state: BackendState) -> None:
+        self._state = state
+        self._metrics.collector.live = state.live
+        self._attributes_due.set()
+
+    async def _keep_attributes(self) -> None:
+        """Keep the participant's attributes in step with the state."""
+        while True:
+            await self._attributes_due.wait()
+            self._attributes_due.clear()
+            room = self._room
+            if room is None or not room.isconnected():
+                continue
+            width, height = self._state.size_px
+            attributes = {
+                "size": f"{width}x{height}",
+                "state": "live" if self._state.live else "display-lost",
+                "cursor": self._settings.cursor.value,
+                "fps": str(self._settings.fps),
+                "version": __version__,
+            }
+            try:
+                async with asyncio.timeout(ATTRIBUTES_TIMEOUT_S):
+                    await room.local_participant.set_attributes(attributes)
+            except (TimeoutError, RuntimeError) as error:
+                log.debug("attributes not set: %s", error)
+
+    # -- the audience ------------------------------------------------------------------------
+
+    def _audience_changed(self) -> None:
+        watched = self._audience.watching(monotonic_us())
+        if watched == self._watched:
+            return
+        self._watched = watched
+        log.info("somebody watches" if watched else "nobody watches any more")
+        self._usage.watched(watched)
+        self._backend.set_watched(watched)
+        self._video.set_watched(watched)
+
+    def _announce(self) -> None:
+        self._audience_changed()
+        self._video.announce()
+        self._cursor.announce()
+
+    # -- RoomGuest ---------------------------------------------------------------------------
+
+    def rpc_handlers(self, join: Join) -> dict[str, RpcHandler]:
+        """See RoomGuest; without a shim nobody may call."""
+        if join.credential is None:
+            return {}
+        if self._shim is None:
+            self._shim = ShimCalls(join.credential, self._settings.session, self._clock, self)
+        return self._shim.handlers()
+
+    def joined(self, room: rtc.Room, join: Join) -> None:
+        """See RoomGuest."""
+        self._room = self._cursor.room = room
+        self._metrics.collector.joined = True
+        self._audience.new_room(set(room.remote_participants))
+        for person in join.expected:
+            self._audience.expect(person, monotonic_us())
+        self._video.new_transport()
+        self._announce()
+        self._attributes_due.set()
+
+    def left(self) -> None:
+        """See RoomGuest."""
+        self._room = self._cursor.room = None
+        self._metrics.collector.joined = False
+        self._audience.new_room(set())
+
+    def participant_joined(self, identity: str) -> None:
+        """See RoomGuest."""
+        self._audience.joined(identity)
+        self._announce()
+
+    def participant_left(self, identity: str) -> None:
+        """See RoomGuest."""
+        self._audience.left(identity)
+        self._audience_changed()
+
+    # -- ShimTarget --------------------------------------------------------------------------
+
+    def expect(self, person: Person) -> None:
+        """See ShimTarget."""
+        self._audience.expect(person, monotonic_us())
+        self._announce()
+
+    def end(self, reason: str) -> dict[str, Any]:
+        """See ShimTarget."""
+        log.info("the shim ends the session reason=%s", reason)
+        self._loop.call_later(END_DELAY_S, self._stop.set)
+        return self.usage()
+
+    def usage(self) -> dict[str, Any]:
+        """See ShimTarget; the object of docs/protocol.md."""
+        counters = self._usage.counters
+        uptime = (self._clock.unix_us() - self._started_unix_us) / 1e6
+        watched = self._usage.watched_seconds
+        return {
+            "session": self._settings.session,
+            "since": rfc3339(self._started_unix_us),
+            "uptime_seconds": round(uptime, 3),
+            "cpu_seconds": self._usage.cpu_seconds(),
+            "frames": {
+                "captured": counters.captured,
+                "encoded": counters.encoded,
+                "keyframes": counters.keyframes,
+                "dropped": counters.dropped,
+            },
+            "bytes_sent": counters.bytes_sent,
+            "watched_seconds": round(watched, 3),
+            "unwatched_seconds": round(max(0.0, uptime - watched), 3),
+            "rss_bytes": rss_bytes(),
+        }
+
+    async def thumbnail(self, width_px: int) -> dict[str, Any]:
+        """See ShimTarget."""
+        grab = asyncio.wrap_future(self._backend.snapshot())
+        try:
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
+                frame = await grab
+        except TimeoutError as error:
+            raise CaptureFailed("the display gives no picture now; try again") from error
+        captured_at = rfc3339(self._clock.unix_us(frame.captured_us))
+        return await asyncio.to_thread(thumbnail_answer, frame.picture, width_px, captured_at)

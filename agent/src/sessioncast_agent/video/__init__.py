@@ -1,0 +1,1 @@
+"""From a grabbed picture to an access unit: convert, schedule, encode."""

@@ -1,0 +1,1 @@
+"""An X11 desktop as a session: damage, grabs, pointer."""

@@ -1,0 +1,35 @@
+"""Waiting for an X connection or for another thread, whichever comes first."""
+
+from __future__ import annotations
+
+import os
+import select
+
+import Xlib.display
+
+
+class Waker:
+    """An eventfd that any thread may set and one thread waits on."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def wake(self) -> None:
+        """Make the present or the next `wait` return."""
+        os.eventfd_write(self._fd, 1)
+
+    def wait(self, display: Xlib.display.Display | None, timeout_s: float | None) -> None:
+        """Until `display` has something to read, `wake` was called, or the time is over."""
+        watched: list[int] = [self._fd]
+        if display is not None:
+            watched.append(display.fileno())
+        poller = select.poll()
+        for fd in watched:
+            poller.register(fd, select.POLLIN)
+        ready = poller.poll(None if timeout_s is None else max(0.0, timeout_s * 1000))
+        if any(fd == self._fd for fd, _ in ready):
+            os.eventfd_read(self._fd)
+
+    def close(self) -> None:
+        """Only after the waiting thread has ended."""
+        os.close(self._fd)
