@@ -1,0 +1,48 @@
+"""All children of one demo, in the order of their start: who died, and how all of them end."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from sessioncast_agent.demo.process import Child, Program
+from sessioncast_agent.demo.reaper import sweep
+
+_STOP_LIMIT_S = 20.0
+
+
+class Crew:
+    """Starts children and ends them in reverse order; `died` tells of the first essential end."""
+
+    def __init__(self, log_dir: Path, marker: str) -> None:
+        self._log_dir = log_dir
+        self._marker = marker
+        self._children: list[Child] = []
+        self._stopping = False
+        self.died: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+
+    async def start(self, program: Program) -> Child:
+        """Start a program; it is ours from here on, whatever its readiness."""
+        child = await Child.start(program, self._log_dir)
+        self._children.append(child)
+        child.when_ended(self._ended)
+        return child
+
+    def _ended(self, child: Child) -> None:
+        if child.essential and not self._stopping and not self.died.done():
+            self.died.set_result(child)
+
+    async def stop(self) -> int:
+        """End everybody, last come first; give the number of processes that would not go."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                for child in reversed(self._children):
+                    await child.stop()
+        self.kill()
+        return await sweep(self._marker, {child.pid for child in self._children if child.running})
+
+    def kill(self) -> None:
+        """Kill everybody at once."""
+        self._stopping = True
+        for child in self._children:
+            child.kill()

@@ -1,0 +1,75 @@
+"""livekit-server on loopback, with ports, key and secret of this run alone."""
+
+import json
+import signal
+import socket
+from dataclasses import dataclass
+
+import aiohttp
+
+from sessioncast_agent.demo.crew import Crew
+from sessioncast_agent.demo.process import Child, Program
+from sessioncast_agent.demo.workspace import Workspace, free_port, require_programs
+
+_START_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Sfu:
+    """A running SFU."""
+
+    child: Child
+    url: str
+
+
+def _config(workspace: Workspace, port: int) -> bytes:
+    """Make its configuration; JSON is YAML. deploy/livekit/livekit.yaml says why in full."""
+    udp_port = free_port(socket.SOCK_DGRAM)
+    config = {
+        "port": port,
+        "bind_addresses": ["127.0.0.1"],
+        "keys": {workspace.livekit_key: workspace.livekit_secret},
+        "logging": {"level": "info"},
+        "rtc": {
+            "tcp_port": free_port(),
+            "udp_port": udp_port,
+            "use_external_ip": False,
+            "node_ip": "127.0.0.1",
+            "enable_loopback_candidate": True,
+            "ips": {"includes": ["127.0.0.1/32"]},
+            # without one of our own, viewers are sent to a public STUN server
+            "stun_servers": [f"127.0.0.1:{udp_port}"],
+        },
+        "room": {
+            "auto_create": False,
+            "departure_timeout": 60,
+            "playout_delay": {"enabled": True, "min": 0, "max": 0},
+        },
+    }
+    return json.dumps(config, indent=1).encode()
+
+
+async def start_sfu(workspace: Workspace, crew: Crew, http: aiohttp.ClientSession) -> Sfu:
+    """Start the SFU and wait until it says OK."""
+    programs = require_programs("livekit-server")
+    port = free_port()
+    config = workspace.write_secret("livekit.yaml", _config(workspace, port))
+    program = Program(
+        name="sfu",
+        argv=[programs["livekit-server"], "--config", str(config)],
+        env=workspace.base_env(),
+        # the first signal waits until the last viewer has left, the second does not
+        stop_signals=(signal.SIGTERM, signal.SIGTERM),
+        grace_s=0.5,
+    )
+    child = await crew.start(program)
+
+    async def healthy() -> bool | None:
+        try:
+            async with http.get(f"http://127.0.0.1:{port}/") as response:
+                return response.status == 200 or None
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    await child.until(healthy, "answer", _START_LIMIT_S)
+    return Sfu(child, f"ws://127.0.0.1:{port}")
