@@ -75,7 +75,7 @@ class Authenticator:
         return "Authenticator()"
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Return who sent this Authorization header; raises Problem 401, the same for all faults."""
+        """Return who sent this header; raises Problem 401, the same for all faults."""
         presented = bearer(authorization)
         if same_secret(self.api_key, presented):
             return Caller("key:default", frozenset(Right), Role.ADMIN)

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         description="How this server and the agents reach the SFU, like ws://127.0.0.1:7880.",
     )
     livekit_public_url: LiveKitUrl | None = Field(
-        None,
+        default=None,
         validation_alias="LIVEKIT_PUBLIC_URL",
         description="The SFU's address for viewers, when it is not LIVEKIT_URL.",
     )
@@ -62,28 +62,32 @@ class Settings(BaseSettings):
         description="The SFU's secret, 32 bytes or more; it signs every token.",
     )
     public_url: PublicUrl | None = Field(
-        None,
+        default=None,
         validation_alias="PUBLIC_URL",
         description="Where people open the page; join links start with it.",
     )
     api_key: SecretStr | None = Field(
-        None,
+        default=None,
         validation_alias="SESSIONCAST_API_KEY",
         description="The key that may do everything; if unset, one is made in the state directory.",
     )
     api_key_file: Path | None = Field(
-        None, validation_alias="SESSIONCAST_API_KEY_FILE", description="A file that holds it."
+        default=None,
+        validation_alias="SESSIONCAST_API_KEY_FILE",
+        description="A file that holds it.",
     )
     enroll_key: SecretStr | None = Field(
-        None,
+        default=None,
         validation_alias="SESSIONCAST_ENROLL_KEY",
         description="A key that may only create sessions (for pods that enrol themselves).",
     )
     enroll_key_file: Path | None = Field(
-        None, validation_alias="SESSIONCAST_ENROLL_KEY_FILE", description="A file that holds it."
+        default=None,
+        validation_alias="SESSIONCAST_ENROLL_KEY_FILE",
+        description="A file that holds it.",
     )
     state_dir: Path | None = Field(
-        None,
+        default=None,
         validation_alias="SESSIONCAST_STATE_DIR",
         description="Where a generated key is kept; default $XDG_STATE_HOME/sessioncast.",
     )

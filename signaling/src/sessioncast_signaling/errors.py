@@ -59,7 +59,7 @@ class AgentAnswerError(AgentError):
 PROBLEM_PREFIX = "urn:sessioncast:problem:"
 
 
-class Problem(Exception):  # noqa: N818 - it is an answer, and RFC 9457 calls it a problem
+class Problem(Exception):
     """An answer of the API that is not the wanted one.
 
     `name` is stable and part of the contract; `detail` is one sentence that names the thing and the

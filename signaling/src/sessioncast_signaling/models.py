@@ -7,7 +7,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from .ids import SECRET_MAX_LENGTH, SESSION_MAX_LENGTH, SESSION_PATTERN, clean_name
-from .roles import Actor, Kind, Role, State
+from .roles import Actor, Detail, Kind, Role, State
 
 MAX_TTL_S = 30 * 24 * 3600
 MAX_LINK_USES = 100_000
@@ -58,11 +58,11 @@ class CreateSession(_Request):
 
     model_config = _example(session="demo", kind="desktop", labels={"team": "qa"}, ttl_seconds=3600)
 
-    session: SessionId | None = Field(None, description="Its id; made up when left out.")
-    kind: Kind | None = Field(None, description="What is shown; desktop when left out.")
-    labels: dict[LabelKey, LabelValue] | None = Field(None, max_length=MAX_LABELS)
+    session: SessionId | None = Field(default=None, description="Its id; made up when left out.")
+    kind: Kind | None = Field(default=None, description="What is shown; desktop when left out.")
+    labels: dict[LabelKey, LabelValue] | None = Field(default=None, max_length=MAX_LABELS)
     ttl_seconds: int | None = Field(
-        None, ge=1, le=MAX_TTL_S, description="It ends by itself after this time."
+        default=None, ge=1, le=MAX_TTL_S, description="It ends by itself after this time."
     )
 
 
@@ -125,9 +125,7 @@ class SessionView(BaseModel):
     room: str
     kind: Kind
     state: State
-    detail: Literal["display-lost", "sfu-unreachable"] | None = Field(
-        description="What is wrong, if something is."
-    )
+    detail: Detail | None = Field(description="What is wrong, if something is.")
     labels: dict[str, str]
     created_at: datetime
     ends_at: datetime | None
@@ -153,21 +151,26 @@ class OfferRequest(_Request):
     model_config = _example(role="observer", name="Ana", actor="person")
 
     role: Role | None = Field(
-        None, description="Observer when left out; with a join link's grant, the link's role."
+        default=None,
+        description="Observer when left out; with a join link's grant, the link's role.",
     )
-    name: Name | None = Field(None, description="Shown to others; at most 64 characters.")
+    name: Name | None = Field(default=None, description="Shown to others; at most 64 characters.")
     actor: Actor = Actor.PERSON
     room_name: str | None = Field(
-        None, max_length=256, description="TokenSource: must be the session's id."
+        default=None, max_length=256, description="TokenSource: must be the session's id."
     )
-    participant_name: Name | None = Field(None, description="TokenSource: the same as `name`.")
-    participant_identity: Any = Field(None, description="TokenSource: refused, it is made here.")
-    participant_metadata: Any = Field(None, description="TokenSource: refused.")
-    participant_attributes: Any = Field(None, description="TokenSource: refused.")
-    room_config: Any = Field(None, description="TokenSource: refused.")
-    offer: Any = Field(None, description="SDP: ignored, a token takes its place.")
-    sdp: Any = Field(None, description="SDP: ignored, a token takes its place.")
-    type: Literal["offer"] | None = Field(None, description="SDP: ignored.")
+    participant_name: Name | None = Field(
+        default=None, description="TokenSource: the same as `name`."
+    )
+    participant_identity: Any = Field(
+        default=None, description="TokenSource: refused, it is made here."
+    )
+    participant_metadata: Any = Field(default=None, description="TokenSource: refused.")
+    participant_attributes: Any = Field(default=None, description="TokenSource: refused.")
+    room_config: Any = Field(default=None, description="TokenSource: refused.")
+    offer: Any = Field(default=None, description="SDP: ignored, a token takes its place.")
+    sdp: Any = Field(default=None, description="SDP: ignored, a token takes its place.")
+    type: Literal["offer"] | None = Field(default=None, description="SDP: ignored.")
 
     @model_validator(mode="after")
     def _one_name(self) -> "OfferRequest":
@@ -195,7 +198,7 @@ class OfferAnswer(BaseModel):
 
     model_config = _example(
         server_url="ws://127.0.0.1:7880",
-        participant_token="eyJ…",
+        participant_token="eyJ…",  # noqa: S106 - an example
         room_name="demo",
         identity="viewer-2f00c1a9d7e3b45f60718293",
         role="observer",
@@ -217,7 +220,7 @@ class OfferAnswer(BaseModel):
 class JoinRequest(_Request):
     """The secret of a join link's fragment."""
 
-    model_config = _example(secret="scj_…", name="Ana")
+    model_config = _example(secret="scj_…", name="Ana")  # noqa: S106 - an example
 
     secret: str = Field(min_length=1, max_length=SECRET_MAX_LENGTH)
     name: Name | None = None
@@ -228,7 +231,7 @@ class JoinAnswer(OfferAnswer):
 
     model_config = _example(
         server_url="ws://127.0.0.1:7880",
-        participant_token="eyJ…",
+        participant_token="eyJ…",  # noqa: S106 - an example
         room_name="demo",
         identity="viewer-2f00c1a9d7e3b45f60718293",
         role="operator",
@@ -251,9 +254,11 @@ class CreateLink(_Request):
     model_config = _example(role="observer", name="Ana", ttl_seconds=3600, max_uses=1)
 
     role: Role = Role.OBSERVER
-    name: Name | None = Field(None, description="Who it is for; the name of whoever comes by it.")
-    ttl_seconds: int = Field(3600, ge=1, le=MAX_TTL_S)
-    max_uses: int = Field(1, ge=1, le=MAX_LINK_USES)
+    name: Name | None = Field(
+        default=None, description="Who it is for; the name of whoever comes by it."
+    )
+    ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TTL_S)
+    max_uses: int = Field(default=1, ge=1, le=MAX_LINK_USES)
 
 
 class LinkView(BaseModel):
@@ -327,7 +332,7 @@ class AgentTokenAnswer(BaseModel):
 
     model_config = _example(
         server_url="ws://127.0.0.1:7880",
-        participant_token="eyJ…",
+        participant_token="eyJ…",  # noqa: S106 - an example
         room_name="demo",
         identity="agent-demo",
         expires_at="2026-11-23T10:05:00Z",

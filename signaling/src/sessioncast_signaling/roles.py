@@ -41,3 +41,10 @@ class State(StrEnum):
     LIVE = "live"
     RECONNECTING = "reconnecting"
     ENDED = "ended"
+
+
+class Detail(StrEnum):
+    """What is wrong with a session that has not ended."""
+
+    DISPLAY_LOST = "display-lost"
+    SFU_UNREACHABLE = "sfu-unreachable"

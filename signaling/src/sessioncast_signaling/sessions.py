@@ -10,8 +10,8 @@ from .agentrpc import AgentClient
 from .clock import Clock
 from .errors import AgentError, Problem, SfuError, session_ended, session_unknown
 from .presence import Presence, Snapshot
-from .roles import Kind, State
-from .sfu import Sfu
+from .roles import Detail, Kind, State
+from .sfu import Participant, Sfu
 from .store import SessionRecord, Store, StoreFullError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class SessionStatus:
 
     record: SessionRecord
     state: State
-    detail: str | None = None
+    detail: Detail | None = None
     size_px: tuple[int, int] | None = None
     watching: int = 0
     control: Mapping[str, str | None] | None = None
@@ -126,7 +126,7 @@ class Sessions:
             snapshot = await self._presence.snapshot(record.session)
         except SfuError:
             state = self._state_without_agent(record)
-            return SessionStatus(record, state, detail="sfu-unreachable")
+            return SessionStatus(record, state, detail=Detail.SFU_UNREACHABLE)
         return await self.status_from(record, snapshot)
 
     async def status_from(self, record: SessionRecord, snapshot: Snapshot) -> SessionStatus:
@@ -143,7 +143,7 @@ class Sessions:
         return SessionStatus(
             record,
             State.LIVE,
-            detail="display-lost" if agent.attributes.get("state") == "display-lost" else None,
+            detail=_detail(agent),
             size_px=parse_size(agent.attributes.get("size", "")),
             watching=len(snapshot.viewers),
             control={"holder": holder, "mode": agent.attributes.get("control.mode")}
@@ -207,6 +207,11 @@ class Sessions:
         for record in await self._store.sessions():
             if not record.ended and record.ends_at is not None and record.ends_at <= now:
                 await self.end(record.session, "its time is over")
+
+
+def _detail(agent: Participant) -> Detail | None:
+    lost = agent.attributes.get("state") == Detail.DISPLAY_LOST
+    return Detail.DISPLAY_LOST if lost else None
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

@@ -1,0 +1,106 @@
+"""What the routes share: the caller, documented problems, pages of lists."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+
+from ..auth import Caller
+from ..errors import Problem
+from ..problems import MEDIA_TYPE
+from ..services import Services, services
+
+T = TypeVar("T")
+Responses = dict[int | str, dict[str, Any]]
+
+ServicesDep = Annotated[Services, Depends(services)]
+
+# auto_error off: a missing key gets the same answer as a wrong one. Here for the OpenAPI document.
+_scheme = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An API key, an enrolment key, or the grant of a join link.",
+)
+agent_scheme = HTTPBearer(
+    auto_error=False, scheme_name="agent", description="The session's agent credential."
+)
+
+
+async def _caller(
+    request: Request, parts: ServicesDep, _: Annotated[Any, Security(_scheme)]
+) -> Caller:
+    return await parts.auth.caller(request.headers.get("authorization"))
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+_MEANINGS = {
+    401: "No key, or not a valid one.",
+    403: "The key does not allow this.",
+    404: "No such thing.",
+    410: "It has ended.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is not JSON.",
+    422: "The request breaks a rule; `errors` says which.",
+    503: "The media server does not answer; try again.",
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """Return the OpenAPI description of these problem answers."""
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {
+        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def page_of(
+    items: Sequence[T],
+    key: Callable[[T], list[Any]],
+    *,
+    limit: int,
+    cursor: str | None,
+    newest_first: bool = False,
+) -> tuple[list[T], str | None]:
+    """Return the items after the cursor, at most `limit`, and the next cursor.
+
+    `items` are in the order of their unique keys. The cursor is the last key one was shown, so that
+    items which come and go between two pages do not disturb. Raises Problem 422.
+    """
+    rest = list(items)
+    if cursor is not None:
+        last = _decode(cursor)
+        try:
+            rest = [i for i in items if (key(i) < last if newest_first else key(i) > last)]
+        except TypeError:
+            raise _bad_cursor() from None
+    page = rest[:limit]
+    return page, _encode(key(page[-1])) if len(rest) > limit else None
+
+
+def _encode(value: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> list[Any]:
+    try:
+        value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        raise _bad_cursor() from None
+    if not isinstance(value, list):
+        raise _bad_cursor()
+    return value
+
+
+def _bad_cursor() -> Problem:
+    return Problem(
+        422,
+        "bad-cursor",
+        "Bad cursor",
+        "The cursor is not one from here: start without it, and then use `next` as it is.",
+    )

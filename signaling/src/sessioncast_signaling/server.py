@@ -1,0 +1,68 @@
+"""One uvicorn in this process: a socket of our own, no access log, a graceful and quick end."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from .errors import ConfigError
+
+GRACE_S = 3  # for answers under way when the end is asked for
+KEEP_ALIVE_S = 30
+MAX_HEADER_BYTES = 16 * 1024
+MAX_CONNECTIONS = 2_000
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises ConfigError when the address cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"Cannot listen on {host} port {port} ({reason}): choose another with --host or --port."
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    """Ends with status 0 on SIGTERM and SIGINT; uvicorn itself would die of the signal again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGTERM, signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def serve(app: ASGIApp, listener: socket.socket) -> bool:
+    """Serve until SIGTERM or SIGINT; False when the app could not start."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # it would hold whole addresses
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        http="h11",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    server = _Server(config)
+    asyncio.run(server.serve(sockets=[listener]))
+    return server.started

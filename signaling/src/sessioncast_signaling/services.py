@@ -1,0 +1,123 @@
+"""The parts of one running shim, put together in one place."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from .agentrpc import AgentClient
+from .auth import Authenticator
+from .clock import Clock
+from .coalesce import Coalescer
+from .config import Settings
+from .delivery import PERIOD_S, Delivery
+from .errors import SfuError
+from .metrics import Metrics
+from .observe import Observe
+from .offers import Offers
+from .presence import Presence
+from .sessions import JANITOR_PERIOD_S, Sessions
+from .sfu import Sfu
+from .store import Store
+from .tokens import TokenMinter
+
+log = logging.getLogger(__name__)
+
+READY_MAX_AGE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes use."""
+
+    settings: Settings
+    public_url: str
+    clock: Clock
+    store: Store
+    sfu: Sfu
+    metrics: Metrics
+    auth: Authenticator
+    presence: Presence
+    sessions: Sessions
+    delivery: Delivery
+    offers: Offers
+    observe: Observe
+    ready: Coalescer[None]
+
+    def __repr__(self) -> str:
+        return "Services()"
+
+    @asynccontextmanager
+    async def background(self) -> AsyncIterator[None]:
+        """Run what happens without a request, for as long as the block."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_every(JANITOR_PERIOD_S, "janitor", self.sessions.tidy)),
+                group.create_task(_every(PERIOD_S, "delivery", self.delivery.tidy)),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def _every(period_s: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work again and again; a failure is logged and costs one round."""
+    while True:
+        await asyncio.sleep(period_s)
+        try:
+            await work()
+        except Exception:
+            log.exception("background work failed name=%s", name)
+
+
+def assemble(
+    settings: Settings,
+    *,
+    public_url: str,
+    api_key: str,
+    enroll_key: str | None,
+    sfu: Sfu,
+    store: Store,
+    clock: Clock,
+    metrics: Metrics,
+) -> Services:
+    """Put the parts together."""
+    presence = Presence(sfu, clock)
+    agent = AgentClient(sfu, settings.api_secret, clock, metrics.count_agent_call)
+    sessions = Sessions(store, sfu, presence, agent, clock)
+    delivery = Delivery(store, presence, agent, clock)
+    return Services(
+        settings=settings,
+        public_url=public_url,
+        clock=clock,
+        store=store,
+        sfu=sfu,
+        metrics=metrics,
+        auth=Authenticator(api_key, enroll_key, store),
+        presence=presence,
+        sessions=sessions,
+        delivery=delivery,
+        offers=Offers(
+            store=store,
+            sessions=sessions,
+            presence=presence,
+            agent=agent,
+            delivery=delivery,
+            minter=TokenMinter(settings.livekit_api_key, settings.api_secret),
+            count=metrics.count_offer,
+        ),
+        observe=Observe(store, sessions, presence, agent, clock),
+        ready=Coalescer(clock, READY_MAX_AGE_S, (SfuError,)),
+    )
+
+
+def services(request: Request) -> Services:
+    """Return the parts; a FastAPI dependency."""
+    found = request.app.state.services
+    assert isinstance(found, Services)  # noqa: S101 - for the type checker
+    return found
