@@ -1,0 +1,90 @@
+/** The grid: one card per session, kept by name and changed in place; nothing is built twice. */
+
+import { sessionPath } from '../router';
+import type { SessionInfo } from '../types';
+import { button } from '../ui/controls';
+import { h, setAttr, setText } from '../ui/dom';
+import { icon } from '../ui/icons';
+import { STATE_TONES, STATE_WORDS, age } from './filter';
+import { Thumbnails } from './thumbs';
+
+interface Card {
+  element: HTMLElement;
+  update(session: SessionInfo, now_ms: number): void;
+}
+
+export class CardGrid {
+  readonly element = h('ul', { class: 'grid', attrs: { 'aria-label': 'Sessions' } });
+  readonly #cards = new Map<string, Card>();
+  readonly #thumbs = new Thumbnails();
+
+  constructor(readonly onMenu: (session: SessionInfo, owner: HTMLElement) => void) {}
+
+  show(sessions: readonly SessionInfo[], all: readonly SessionInfo[]): void {
+    const now_ms = Date.now();
+    const known = new Set(all.map((session) => session.session));
+    for (const [name, card] of this.#cards) {
+      if (known.has(name)) continue;
+      this.#thumbs.remove(name);
+      card.element.remove();
+      this.#cards.delete(name);
+    }
+    const shown = new Set(sessions.map((session) => session.session));
+    for (const [name, card] of this.#cards) if (!shown.has(name)) card.element.remove();
+    let at: Element | null = this.element.firstElementChild;
+    for (const session of sessions) {
+      let card = this.#cards.get(session.session);
+      if (!card) {
+        card = this.#make(session);
+        this.#cards.set(session.session, card);
+      }
+      card.update(session, now_ms);
+      if (card.element === at) at = at.nextElementSibling;
+      else this.element.insertBefore(card.element, at);
+      this.#thumbs.setLive(session.session, session.state === 'live');
+    }
+  }
+
+  close(): void {
+    this.#thumbs.close();
+  }
+
+  #make(first: SessionInfo): Card {
+    let latest = first;
+    const image = h('img', { class: 'thumb-image', attrs: { alt: '', decoding: 'async', draggable: 'false' } });
+    const word = h('span', { class: 'state-word' });
+    const state = h('span', { class: 'state' }, h('span', { class: 'dot', attrs: { 'aria-hidden': 'true' } }), word);
+    const kind = h('span', {});
+    const watching = h('span', {});
+    const watchers = h('span', { class: 'meta-item' }, icon('eye', 14), watching);
+    const created = h('span', {});
+    const control = h('span', { class: 'meta-control' });
+    const link = h(
+      'a', { class: 'card-link', attrs: { href: sessionPath(first.session) } },
+      h('div', { class: 'thumb' }, icon('monitor', 28), image),
+      h('div', { class: 'card-body' }, h('div', { class: 'card-top' }, h('span', { class: 'card-name', text: first.session, attrs: { title: first.session } }), state), h('div', { class: 'meta' }, kind, watchers, created, control)),
+    );
+    const menu = button({ label: `More about ${first.session}`, icon: 'more', class: 'quiet card-menu', onClick: () => this.onMenu(latest, menu) });
+    delete menu.dataset['tip'];
+    menu.setAttribute('aria-haspopup', 'menu');
+    menu.setAttribute('aria-expanded', 'false');
+    const element = h('li', { class: 'card' }, link, menu);
+    this.#thumbs.add(first.session, element, image);
+    return {
+      element,
+      update(session, now_ms) {
+        latest = session;
+        setAttr(element, 'data-state', session.state);
+        setAttr(state, 'data-tone', STATE_TONES[session.state]);
+        setText(word, STATE_WORDS[session.state]);
+        setText(kind, session.kind === 'browser' ? 'Browser' : 'Desktop');
+        watchers.hidden = session.watching === null;
+        setText(watching, String(session.watching ?? 0));
+        setAttr(watchers, 'title', `${session.watching ?? 0} watching`);
+        setText(created, age(session.created_at, now_ms));
+        setText(control, session.control ? `${session.control} has control` : '');
+        setAttr(link, 'aria-label', `Open ${session.session}: ${STATE_WORDS[session.state].toLowerCase()}, ${session.kind}${session.watching ? `, ${session.watching} watching` : ''}`);
+      },
+    };
+  }
+}

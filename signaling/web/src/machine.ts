@@ -1,0 +1,163 @@
+/**
+ * The viewer's whole state as one pure reducer: session × transport × picture × control × sound.
+ * No DOM, no clock, no network: the driver (viewer/connection.ts) reports what happened and when.
+ */
+
+import type { Role, SessionState } from './types';
+
+/** Why there is nothing more to try until the person does something. */
+export type Refusal = 'ended' | 'unknown-session' | 'link-used' | 'sign-in' | 'key-refused' | 'forbidden' | 'no-h264';
+
+export type Transport =
+  | { phase: 'idle' }
+  | { phase: 'redeeming' }
+  | { phase: 'offering' }
+  | { phase: 'connecting' }
+  | { phase: 'connected'; since_ms: number }
+  /** The SDK tries to resume the same connection. */
+  | { phase: 'recovering' }
+  | { phase: 'backoff'; until_ms: number; why: string }
+  | { phase: 'refused'; refusal: Refusal };
+
+export interface State {
+  session: {
+    phase: 'unknown' | SessionState;
+    since_ms: number;
+    agent: boolean;
+    displayLost: boolean;
+  };
+  transport: Transport;
+  /** Tries since the last time it worked. */
+  attempt: number;
+  /** A rejoin that was asked for (latency measurement on or off), not a failure. */
+  switching: boolean;
+  picture: { phase: 'none' | 'fresh' | 'stale'; last_ms: number };
+  /** The lease of issue 4 comes in here: who holds it, what was asked. */
+  control: { role: Role | null };
+  /** Sound comes in with issue 5: blocked by the browser, playing, muted. */
+  sound: { phase: 'none' };
+}
+
+export type Event =
+  | { type: 'redeem' }
+  | { type: 'offer' }
+  | { type: 'offered'; state: SessionState; role: Role; now_ms: number }
+  | { type: 'joined'; now_ms: number }
+  | { type: 'recovering' }
+  | { type: 'recovered'; now_ms: number }
+  | { type: 'lost'; why: string; now_ms: number; wait_ms: number }
+  | { type: 'refused'; refusal: Refusal }
+  | { type: 'told'; state: SessionState; now_ms: number }
+  | { type: 'agent'; present: boolean; displayLost: boolean; now_ms: number }
+  | { type: 'frame'; now_ms: number }
+  | { type: 'picture-gone' }
+  | { type: 'switch' }
+  | { type: 'restart' };
+
+export const initial: State = {
+  session: { phase: 'unknown', since_ms: 0, agent: false, displayLost: false },
+  transport: { phase: 'idle' },
+  attempt: 0,
+  switching: false,
+  picture: { phase: 'none', last_ms: 0 },
+  control: { role: null },
+  sound: { phase: 'none' },
+};
+
+/** Connected for as long as this, a new loss counts as the first. */
+export const SETTLED_MS = 5_000;
+const BACKOFF_MS = [200, 800, 1_600, 3_200];
+const BACKOFF_CEILING_MS = 5_000;
+
+/** `jitter` in 0…1 spreads a room full of viewers; the sum never exceeds 5 s. */
+export function backoff_ms(attempt: number, jitter: number): number {
+  const base = BACKOFF_MS[attempt] ?? BACKOFF_CEILING_MS;
+  return Math.min(BACKOFF_CEILING_MS, base * (0.75 + 0.5 * jitter));
+}
+
+const stale = (picture: State['picture']): State['picture'] => (picture.phase === 'fresh' ? { ...picture, phase: 'stale' } : picture);
+const final = (state: State): boolean => state.transport.phase === 'refused';
+
+function session(state: State, phase: SessionState, now_ms: number): State['session'] {
+  return phase === state.session.phase ? state.session : { ...state.session, phase, since_ms: now_ms };
+}
+
+export function reduce(state: State, event: Event): State {
+  // After a refusal only a deliberate new start counts; late reports of a closing room do not.
+  if (final(state) && event.type !== 'restart' && event.type !== 'refused') return state;
+  switch (event.type) {
+    case 'redeem':
+      return { ...state, transport: { phase: 'redeeming' } };
+    case 'offer':
+      return { ...state, transport: { phase: 'offering' } };
+    case 'offered':
+      return {
+        ...state,
+        transport: { phase: 'connecting' },
+        session: session(state, event.state, event.now_ms),
+        control: { ...state.control, role: event.role },
+      };
+    case 'joined':
+      return { ...state, transport: { phase: 'connected', since_ms: event.now_ms } };
+    case 'recovering':
+      return state.transport.phase === 'connected' ? { ...state, transport: { phase: 'recovering' }, picture: stale(state.picture) } : state;
+    case 'recovered':
+      return state.transport.phase === 'recovering' ? { ...state, transport: { phase: 'connected', since_ms: event.now_ms } } : state;
+    case 'lost': {
+      const settled = state.transport.phase === 'connected' && event.now_ms - state.transport.since_ms >= SETTLED_MS;
+      return {
+        ...state,
+        transport: { phase: 'backoff', until_ms: event.now_ms + event.wait_ms, why: event.why },
+        attempt: settled ? 1 : state.attempt + 1,
+        switching: false,
+        picture: stale(state.picture),
+        session: { ...state.session, agent: false },
+      };
+    }
+    case 'refused':
+      return {
+        ...state,
+        transport: { phase: 'refused', refusal: event.refusal },
+        switching: false,
+        picture: stale(state.picture),
+        session: event.refusal === 'ended' ? { ...state.session, phase: 'ended', agent: false } : { ...state.session, agent: false },
+      };
+    case 'told':
+      // What the agent itself shows in the room is newer than what the shim last heard.
+      if (state.session.agent && event.state !== 'ended') return state;
+      return { ...state, session: session(state, event.state, event.now_ms) };
+    case 'agent': {
+      const phase: SessionState | 'unknown' = event.present ? 'live' : state.session.agent ? 'reconnecting' : state.session.phase;
+      return {
+        ...state,
+        session: {
+          phase,
+          agent: event.present,
+          displayLost: event.present && event.displayLost,
+          since_ms: phase === state.session.phase && event.displayLost === state.session.displayLost ? state.session.since_ms : event.now_ms,
+        },
+        picture: event.present ? state.picture : stale(state.picture),
+      };
+    }
+    case 'frame':
+      return {
+        ...state,
+        attempt: 0,
+        switching: false,
+        picture: { phase: 'fresh', last_ms: event.now_ms },
+        // A frame proves the connection, whatever the SDK has reported so far.
+        transport: state.transport.phase === 'recovering' ? { phase: 'connected', since_ms: event.now_ms } : state.transport,
+      };
+    case 'picture-gone':
+      return { ...state, picture: stale(state.picture) };
+    case 'switch':
+      return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false } };
+    case 'restart':
+      return { ...state, transport: { phase: 'idle' }, attempt: 0, switching: false, picture: stale(state.picture) };
+  }
+}
+
+/** Live means that a picture of this connection was really presented. */
+export function isLive(state: State): boolean {
+  return state.picture.phase === 'fresh' && state.transport.phase === 'connected' && !state.session.displayLost;
+}

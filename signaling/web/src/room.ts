@@ -1,0 +1,194 @@
+/**
+ * One connection to one LiveKit room. The only module that knows livekit-client.
+ * It subscribes to and believes nobody but `agent-{session}`.
+ */
+
+import {
+  ConnectionError, ConnectionErrorReason, DisconnectReason, Room, RoomEvent, Track, setLogLevel,
+  type RemoteParticipant, type RemoteTrackPublication, type RemoteVideoTrack,
+} from 'livekit-client';
+import { metadataWorker } from './worker';
+
+setLogLevel('warn');
+
+export interface ScreenTrack {
+  media: MediaStreamTrack;
+  stats(): Promise<RTCStatsReport | undefined>;
+  /** Capture time of the frame with this RTP timestamp, in µs of the shim's clock; null if unknown. */
+  captured_us(rtpTimestamp: number): number | null;
+}
+
+export interface Person {
+  identity: string;
+  name: string;
+  self: boolean;
+}
+
+export interface RoomHandlers {
+  agent(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
+  screen(track: ScreenTrack | null): void;
+  data(topic: string, payload: Uint8Array): void;
+  people(people: Person[]): void;
+  recovering(): void;
+  recovered(): void;
+  /** Comes once, and not after close(). `why` is a sentence. */
+  closed(why: string): void;
+}
+
+const WEBSOCKET_TIMEOUT_MS = 5_000;
+const PEER_CONNECTION_TIMEOUT_MS = 8_000;
+/** The SDK may try to resume this often; then our own loop takes over with a fresh offer. */
+const RESUME_DELAYS_MS = [100, 800];
+const MAX_STREAM_BYTES = 4_000_000;
+
+export const H264_SUPPORTED = (): boolean => {
+  const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.('video')?.codecs;
+  return !codecs || codecs.some((codec) => codec.mimeType.toLowerCase() === 'video/h264');
+};
+
+export class RoomLink {
+  readonly #room: Room;
+  readonly #agent: string;
+  readonly #on: RoomHandlers;
+  /** Track sids that we have asked for in this connection. */
+  readonly #asked = new Set<string>();
+  #open = true;
+
+  constructor(session: string, on: RoomHandlers, options: { measure: boolean }) {
+    this.#agent = `agent-${session}`;
+    this.#on = on;
+    this.#room = new Room({
+      adaptiveStream: false,
+      dynacast: false,
+      reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => RESUME_DELAYS_MS[retryCount] ?? null },
+      dataStream: { maxPayloadByteLength: MAX_STREAM_BYTES },
+      ...(options.measure ? { frameMetadata: { worker: metadataWorker() } } : {}),
+    });
+    this.#wire();
+  }
+
+  async connect(serverUrl: string, token: string): Promise<void> {
+    try {
+      await this.#room.connect(serverUrl, token, {
+        // Subscriptions are asked for one by one: see #subscribe.
+        autoSubscribe: false,
+        maxRetries: 0,
+        websocketTimeout: WEBSOCKET_TIMEOUT_MS,
+        peerConnectionTimeout: PEER_CONNECTION_TIMEOUT_MS,
+      });
+    } catch (error) {
+      void this.close();
+      throw new Error(connectWords(error), { cause: error });
+    }
+    this.#peopleChanged();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    void this.#room.disconnect().catch(() => undefined);
+  }
+
+  /** For issue 4: messages to the agent alone. */
+  async send(topic: string, payload: Uint8Array<ArrayBuffer>, reliable: boolean): Promise<void> {
+    await this.#room.localParticipant.publishData(payload, { topic, reliable, destinationIdentities: [this.#agent] });
+  }
+
+  #wire(): void {
+    const room = this.#room;
+    const alive = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => {
+      if (this.#open) handler(...args);
+    };
+    room
+      .on(RoomEvent.SignalConnected, alive(() => this.#findAgent()))
+      .on(RoomEvent.ParticipantConnected, alive((who) => (this.#isAgent(who) ? this.#agentChanged(who) : this.#peopleChanged())))
+      .on(RoomEvent.ParticipantDisconnected, alive((who) => (this.#isAgent(who) ? this.#on.agent(false, {}, '') : this.#peopleChanged())))
+      .on(RoomEvent.ParticipantAttributesChanged, alive((_changed, who) => {
+        if (this.#isAgent(who)) this.#agentChanged(who as RemoteParticipant);
+      }))
+      .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
+      .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {
+        if (this.#isScreen(publication, who)) this.#on.screen(screenTrack(track as RemoteVideoTrack));
+      }))
+      .on(RoomEvent.TrackUnsubscribed, alive((_track, publication, who) => {
+        if (this.#isScreen(publication, who)) this.#on.screen(null);
+      }))
+      .on(RoomEvent.DataReceived, alive((payload, who, _kind, topic) => {
+        if (who && topic && this.#isAgent(who)) this.#on.data(topic, payload);
+      }))
+      .on(RoomEvent.Reconnecting, alive(() => this.#on.recovering()))
+      .on(RoomEvent.SignalReconnecting, alive(() => this.#on.recovering()))
+      .on(RoomEvent.Reconnected, alive(() => {
+        this.#findAgent();
+        this.#on.recovered();
+      }))
+      .on(RoomEvent.Disconnected, alive((reason) => {
+        this.#open = false;
+        this.#on.closed(closeWords(reason));
+      }));
+  }
+
+  #isAgent(who: { identity: string }): boolean {
+    return who.identity === this.#agent;
+  }
+
+  #isScreen(publication: RemoteTrackPublication, who: { identity: string }): boolean {
+    return this.#isAgent(who) && publication.kind === Track.Kind.Video && publication.source === Track.Source.ScreenShare && publication.trackName === 'screen';
+  }
+
+  #findAgent(): void {
+    const agent = this.#room.remoteParticipants.get(this.#agent);
+    if (agent) this.#agentChanged(agent);
+    this.#peopleChanged();
+  }
+
+  #agentChanged(agent: RemoteParticipant): void {
+    this.#on.agent(true, agent.attributes, agent.sid);
+    for (const publication of agent.trackPublications.values()) this.#subscribe(publication as RemoteTrackPublication, agent);
+  }
+
+  #subscribe(publication: RemoteTrackPublication, who: { identity: string }): void {
+    if (!this.#isScreen(publication, who) || this.#asked.has(publication.trackSid)) return;
+    this.#asked.add(publication.trackSid);
+    publication.setSubscribed(true);
+  }
+
+  #peopleChanged(): void {
+    const self = this.#room.localParticipant;
+    const others = [...this.#room.remoteParticipants.values()].filter((who) => !this.#isAgent(who));
+    this.#on.people([
+      { identity: self.identity, name: self.name || self.identity, self: true },
+      ...others.map((who) => ({ identity: who.identity, name: who.name || who.identity, self: false })),
+    ]);
+  }
+}
+
+function screenTrack(track: RemoteVideoTrack): ScreenTrack {
+  return {
+    media: track.mediaStreamTrack,
+    stats: () => track.getRTCStatsReport(),
+    captured_us: (rtpTimestamp) => {
+      const time = track.lookupFrameMetadata({ rtpTimestamp })?.userTimestamp;
+      return time ? Number(time) : null;
+    },
+  };
+}
+
+function connectWords(error: unknown): string {
+  if (error instanceof ConnectionError) {
+    if (error.reason === ConnectionErrorReason.NotAllowed) return 'The media server refused the ticket.';
+    if (error.reason === ConnectionErrorReason.ServerUnreachable || error.reason === ConnectionErrorReason.WebSocket) return 'The media server cannot be reached.';
+    if (error.reason === ConnectionErrorReason.Timeout) return 'The media server did not answer in time.';
+  }
+  return 'The media connection could not be made.';
+}
+
+function closeWords(reason: DisconnectReason | undefined): string {
+  switch (reason) {
+    case DisconnectReason.PARTICIPANT_REMOVED: return 'You were removed from the session.';
+    case DisconnectReason.ROOM_DELETED: return 'The session was closed.';
+    case DisconnectReason.SERVER_SHUTDOWN: return 'The media server is restarting.';
+    case DisconnectReason.DUPLICATE_IDENTITY: return 'The same ticket was used twice.';
+    default: return 'The media connection was lost.';
+  }
+}

@@ -1,0 +1,81 @@
+/** WebRTC's own counters of the screen track, as rates over the time between two readings. */
+
+export interface Reading {
+  at_ms: number;
+  framesDecoded: number;
+  bytesReceived: number;
+  packetsReceived: number;
+  packetsLost: number;
+  width: number;
+  height: number;
+  rtt_ms: number | null;
+  path: string | null;
+  decoder: string | null;
+}
+
+export interface Rates {
+  fps: number;
+  kbps: number;
+  /** Share of packets lost, 0–1; null while none were expected. */
+  loss: number | null;
+  width: number;
+  height: number;
+  rtt_ms: number | null;
+  path: string | null;
+  decoder: string | null;
+}
+
+type Entry = Record<string, unknown> & { id: string; type: string };
+const num = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+const str = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+export function readReport(report: Iterable<[string, unknown]>): Reading | null {
+  const entries = new Map<string, Entry>();
+  for (const [id, entry] of report) entries.set(id, entry as Entry);
+  const inbound = [...entries.values()].find((entry) => entry.type === 'inbound-rtp' && entry['kind'] === 'video');
+  if (!inbound) return null;
+  const transport = entries.get(str(inbound['transportId']));
+  const pair =
+    entries.get(str(transport?.['selectedCandidatePairId'])) ??
+    [...entries.values()].find((entry) => entry.type === 'candidate-pair' && entry['nominated'] === true && entry['state'] === 'succeeded');
+  const rtt = pair?.['currentRoundTripTime'];
+  return {
+    at_ms: num(inbound['timestamp']),
+    framesDecoded: num(inbound['framesDecoded']),
+    bytesReceived: num(inbound['bytesReceived']),
+    packetsReceived: num(inbound['packetsReceived']),
+    packetsLost: num(inbound['packetsLost']),
+    width: num(inbound['frameWidth']),
+    height: num(inbound['frameHeight']),
+    rtt_ms: typeof rtt === 'number' ? rtt * 1000 : null,
+    path: pair ? pathName(entries.get(str(pair['localCandidateId'])), entries.get(str(pair['remoteCandidateId']))) : null,
+    decoder: str(inbound['decoderImplementation']) || null,
+  };
+}
+
+function pathName(local: Entry | undefined, remote: Entry | undefined): string {
+  const protocol = (str(local?.['protocol']) || 'udp').toUpperCase();
+  if (local?.['candidateType'] === 'relay') {
+    const relay = str(local['relayProtocol']).toUpperCase();
+    return relay ? `TURN over ${relay}` : 'TURN';
+  }
+  return remote?.['candidateType'] === 'relay' ? `${protocol} (relayed)` : protocol;
+}
+
+export function rates(before: Reading, after: Reading): Rates | null {
+  const seconds = (after.at_ms - before.at_ms) / 1000;
+  // Counters start again with a new connection.
+  if (seconds <= 0 || after.bytesReceived < before.bytesReceived) return null;
+  const lost = Math.max(0, after.packetsLost - before.packetsLost);
+  const expected = lost + Math.max(0, after.packetsReceived - before.packetsReceived);
+  return {
+    fps: Math.max(0, after.framesDecoded - before.framesDecoded) / seconds,
+    kbps: ((after.bytesReceived - before.bytesReceived) * 8) / 1000 / seconds,
+    loss: expected > 0 ? lost / expected : null,
+    width: after.width,
+    height: after.height,
+    rtt_ms: after.rtt_ms,
+    path: after.path,
+    decoder: after.decoder,
+  };
+}

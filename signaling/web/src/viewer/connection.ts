@@ -1,0 +1,307 @@
+/**
+ * The driver of the state machine: gets in (link, grant or key), joins, watches over the connection,
+ * and for as long as the session is not refused to us begins again with a fresh offer.
+ */
+
+import * as api from '../api';
+import { ApiError } from '../api';
+import { apiKey, bearerFor, grantFor, keepApiKey, keepGrant } from '../grants';
+import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
+import { H264_SUPPORTED, RoomLink, type RoomHandlers } from '../room';
+import type { Offer, Role } from '../types';
+
+export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
+  state(state: State): void;
+}
+
+const POLL_MS = 2_000;
+/** The agent sends at least one frame a second, changed or not. */
+const STALL_MS = 4_000;
+const REJOIN_AFTER_STALL_MS = 12_000;
+const RECOVERY_PATIENCE_MS = 6_000;
+/** The shim says live, the room has no agent: an SFU that lost its memory, or another one. */
+const WRONG_ROOM_PATIENCE_MS = 8_000;
+const LONGEST_RETRY_AFTER_MS = 30_000;
+
+const now = (): number => performance.now();
+const sleep = (ms: number, wake: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    wake.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+
+export class Connection {
+  #state: State = initial;
+  #room: RoomLink | null = null;
+  #secret: string | null;
+  #measure: boolean;
+  /** Aborted to end the present attempt: a new run, or the end. */
+  #run = new AbortController();
+  #wake = new AbortController();
+  #lastFrame_ms = 0;
+  #recoveringSince_ms = 0;
+  #watch: ReturnType<typeof setInterval> | null = null;
+  #polling = false;
+  #closed = false;
+
+  constructor(readonly session: string, secret: string | null, measure: boolean, readonly on: ConnectionHandlers) {
+    this.#secret = secret;
+    this.#measure = measure;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#watch = setInterval(() => this.#supervise(), 500);
+    document.addEventListener('visibilitychange', this.#wakeUp);
+    addEventListener('online', this.#wakeUp);
+    void this.#loop();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#watch) clearInterval(this.#watch);
+    document.removeEventListener('visibilitychange', this.#wakeUp);
+    removeEventListener('online', this.#wakeUp);
+    this.#run.abort();
+    this.#wake.abort();
+    this.#room?.close();
+  }
+
+  /** A person asked: after signing in, or "try again". */
+  restart(): void {
+    this.#dispatch({ type: 'restart' });
+    this.#again();
+  }
+
+  /** The worker is fixed when the Room is made, so this is a new offer and a new Room; the last picture stays. */
+  setMeasure(measure: boolean): void {
+    if (measure === this.#measure) return;
+    this.#measure = measure;
+    if (this.#state.transport.phase === 'refused') return;
+    this.#dispatch({ type: 'switch' });
+    this.#again();
+  }
+
+  frame(now_ms: number): void {
+    // 60 a second come by; the state only needs to know now and then.
+    const known = isLive(this.#state) && now_ms - this.#lastFrame_ms < 250;
+    if (known) return;
+    this.#lastFrame_ms = now_ms;
+    this.#dispatch({ type: 'frame', now_ms });
+  }
+
+  send(topic: string, payload: Uint8Array<ArrayBuffer>, reliable: boolean): void {
+    void this.#room?.send(topic, payload, reliable).catch(() => undefined);
+  }
+
+  #dispatch(event: Event): void {
+    const next = reduce(this.#state, event);
+    if (next === this.#state || this.#closed) return;
+    this.#state = next;
+    this.on.state(next);
+  }
+
+  #again(): void {
+    this.#run.abort();
+    this.#leave();
+    this.#run = new AbortController();
+    void this.#loop();
+  }
+
+  #leave(): void {
+    this.#room?.close();
+    this.#room = null;
+    this.on.screen(null);
+  }
+
+  readonly #wakeUp = (): void => {
+    if (document.visibilityState !== 'visible') return;
+    // Frames are not presented in a hidden tab: give it a moment before calling it stalled.
+    this.#lastFrame_ms = now();
+    this.#wake.abort();
+  };
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#run;
+    if (!H264_SUPPORTED()) return this.#dispatch({ type: 'refused', refusal: 'no-h264' });
+    while (!this.#closed && !signal.aborted) {
+      let why: string;
+      let retryAfter_ms: number | null = null;
+      try {
+        const offer = await this.#offer(signal);
+        if (signal.aborted) return;
+        this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, now_ms: now() });
+        why = await this.#join(offer, signal);
+      } catch (error) {
+        if (signal.aborted || this.#closed) return;
+        const refusal = refusalOf(error);
+        if (refusal) return this.#dispatch({ type: 'refused', refusal });
+        if (error instanceof ApiError) retryAfter_ms = error.retryAfter_ms;
+        why = error instanceof Error ? error.message : 'Something unexpected happened.';
+      }
+      if (signal.aborted || this.#closed) return;
+      this.#leave();
+      const wait_ms = Math.max(backoff_ms(this.#state.attempt, Math.random()), Math.min(retryAfter_ms ?? 0, LONGEST_RETRY_AFTER_MS));
+      this.#dispatch({ type: 'lost', why, now_ms: now(), wait_ms });
+      this.#wake = new AbortController();
+      await sleep(wait_ms, AbortSignal.any([this.#wake.signal, signal]));
+    }
+  }
+
+  async #offer(signal: AbortSignal): Promise<Offer> {
+    const secret = this.#secret;
+    if (secret) {
+      this.#dispatch({ type: 'redeem' });
+      try {
+        const answer = await api.join(secret, { signal });
+        this.#secret = null;
+        if (answer.grant) keepGrant(this.session, { grant: answer.grant, role: answer.role });
+        if (answer.session === this.session) return answer;
+        throw new ApiError(404, 'other-session', 'This link opens another session.');
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500) throw error;
+        this.#secret = null;
+        // The printed link opened a second time: this browser's own grant still does.
+        if (!grantFor(this.session)) throw error.status === 410 && error.type === 'session-ended' ? error : new LinkUsed();
+      }
+    }
+    this.#dispatch({ type: 'offer' });
+    const key = apiKey();
+    const grant = grantFor(this.session);
+    if (grant && (secret || !key)) return this.#offerByGrant(grant.grant, grant.role, signal);
+    if (!key) throw new ApiError(401, 'unauthorized', 'Nothing to sign in with.');
+    try {
+      return await this.#offerByKey(key, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      keepApiKey(null);
+      if (grant) return this.#offerByGrant(grant.grant, grant.role, signal);
+      throw new KeyRefused();
+    }
+  }
+
+  async #offerByGrant(grant: string, role: Role, signal: AbortSignal): Promise<Offer> {
+    try {
+      return await api.offer(this.session, role, { bearer: grant, signal });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        keepGrant(this.session, null);
+        throw new LinkUsed();
+      }
+      throw error;
+    }
+  }
+
+  /** The explorer's people may steer if their key says so, and watch otherwise. */
+  async #offerByKey(key: string, signal: AbortSignal): Promise<Offer> {
+    try {
+      return await api.offer(this.session, 'operator', { bearer: key, signal });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      return api.offer(this.session, 'observer', { bearer: key, signal });
+    }
+  }
+
+  /** Resolves with the reason when the connection is over; rejects if it never came to be. */
+  async #join(offer: Offer, signal: AbortSignal): Promise<string> {
+    let over: (why: string) => void = () => undefined;
+    const ended = new Promise<string>((resolve) => { over = resolve; });
+    const mine = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => {
+      if (!signal.aborted) handler(...args);
+    };
+    const room = new RoomLink(this.session, {
+      agent: mine((present, attributes, sid) => {
+        this.#dispatch({ type: 'agent', present, displayLost: attributes['state'] === 'display-lost', now_ms: now() });
+        this.on.agent(present, attributes, sid);
+      }),
+      screen: mine((track) => {
+        if (!track) this.#dispatch({ type: 'picture-gone' });
+        this.on.screen(track);
+      }),
+      data: mine(this.on.data),
+      people: mine(this.on.people),
+      recovering: mine(() => {
+        this.#recoveringSince_ms = now();
+        this.#dispatch({ type: 'recovering' });
+      }),
+      recovered: mine(() => this.#dispatch({ type: 'recovered', now_ms: now() })),
+      closed: over,
+    }, { measure: this.#measure });
+    this.#room = room;
+    this.#giveUp = over;
+    signal.addEventListener('abort', () => over('superseded'), { once: true });
+    await room.connect(offer.server_url, offer.participant_token);
+    if (signal.aborted) {
+      room.close();
+      return 'superseded';
+    }
+    this.#dispatch({ type: 'joined', now_ms: now() });
+    return ended;
+  }
+
+  #giveUp: (why: string) => void = () => undefined;
+
+  /** Twice a second: what no event tells us. */
+  #supervise(): void {
+    const { transport, session, picture } = this.#state;
+    const at_ms = now();
+    if (transport.phase === 'recovering' && at_ms - this.#recoveringSince_ms > RECOVERY_PATIENCE_MS) this.#giveUp('The media connection did not come back.');
+    if (transport.phase !== 'connected' || document.visibilityState !== 'visible') return;
+    if (session.agent && !session.displayLost && picture.phase !== 'none') {
+      const still_ms = at_ms - Math.max(this.#lastFrame_ms, transport.since_ms);
+      if (picture.phase === 'fresh' && still_ms > STALL_MS) this.#dispatch({ type: 'picture-gone' });
+      if (still_ms > REJOIN_AFTER_STALL_MS) this.#giveUp('The picture had stalled.');
+    }
+    if (!session.agent) void this.#ask();
+  }
+
+  /** While the agent is away: has the session ended, or come back somewhere else? */
+  async #ask(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    const { signal } = this.#run;
+    try {
+      const bearer = bearerFor(this.session);
+      const info = await api.getSession(this.session, { bearer, signal });
+      if (info.state === 'ended') {
+        this.#dispatch({ type: 'refused', refusal: 'ended' });
+        this.#leave();
+        this.#run.abort();
+      } else {
+        this.#dispatch({ type: 'told', state: info.state, now_ms: now() });
+        const { session, transport } = this.#state;
+        const alone_ms = now() - session.since_ms;
+        if (info.state === 'live' && !session.agent && transport.phase === 'connected' && alone_ms > WRONG_ROOM_PATIENCE_MS) this.#giveUp('The session is live elsewhere.');
+      }
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if ((refusal === 'ended' || refusal === 'unknown-session') && !signal.aborted) {
+        this.#dispatch({ type: 'refused', refusal });
+        this.#leave();
+        this.#run.abort();
+      }
+    }
+    await sleep(POLL_MS, signal);
+    this.#polling = false;
+  }
+}
+
+class LinkUsed extends Error {}
+class KeyRefused extends Error {}
+
+function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof LinkUsed) return 'link-used';
+  if (error instanceof KeyRefused) return 'key-refused';
+  if (!(error instanceof ApiError)) return null;
+  switch (error.status) {
+    case 401: return 'sign-in';
+    case 403: return 'forbidden';
+    case 404:
+    case 422: return 'unknown-session';
+    case 410: return 'ended';
+    default: return null;
+  }
+}

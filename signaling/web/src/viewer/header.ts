@@ -1,0 +1,101 @@
+/** The slim line above the picture: back, name, state in a dot and a word, tabs, people. */
+
+import { button } from '../ui/controls';
+import { h, setText } from '../ui/dom';
+import { icon } from '../ui/icons';
+import type { Person } from '../room';
+import type { View } from '../sentences';
+
+export type Tab = 'live' | 'vnc';
+
+export interface Header {
+  element: HTMLElement;
+  setView(view: View): void;
+  setTab(tab: Tab): void;
+  setPeople(people: Person[]): void;
+}
+
+export function header(session: string, onTab: (tab: Tab) => void): Header {
+  const state = h('span', { class: 'state', attrs: { 'data-tone': 'busy' } }, h('span', { class: 'dot', attrs: { 'aria-hidden': 'true' } }), h('span', { class: 'state-word', text: 'Connecting' }));
+  const word = state.lastElementChild as HTMLElement;
+  const tabs = tabList(onTab);
+  const people = peopleButton();
+  const element = h(
+    'header', { class: 'viewer-head' },
+    h('a', { class: 'button quiet', attrs: { href: '/', 'aria-label': 'All sessions', 'data-tip': 'All sessions' } }, icon('back')),
+    h('div', { class: 'viewer-title' }, h('h1', { text: session, attrs: { title: session } }), state),
+    tabs.element,
+    people.element,
+  );
+  return {
+    element,
+    setView(view) {
+      state.dataset['tone'] = view.tone;
+      setText(word, view.word);
+    },
+    setTab: tabs.set,
+    setPeople: people.set,
+  };
+}
+
+const TABS: { tab: Tab; label: string; short: string }[] = [
+  { tab: 'live', label: 'WebRTC Live View', short: 'WebRTC Live View' },
+  { tab: 'vnc', label: 'VNC Viewer', short: 'VNC Viewer' },
+];
+
+function tabList(onTab: (tab: Tab) => void): { element: HTMLElement; set(tab: Tab): void } {
+  const buttons = TABS.map(({ tab, label }) =>
+    h('button', { class: 'tab', attrs: { type: 'button', role: 'tab', id: `tab-${tab}`, 'aria-controls': `panel-${tab}` }, on: { click: () => onTab(tab) }, text: label }));
+  const element = h('div', { class: 'tabs', attrs: { role: 'tablist', 'aria-label': 'How to see the session' } }, ...buttons);
+  element.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const at = (buttons.indexOf(document.activeElement as HTMLButtonElement) + step + buttons.length) % buttons.length;
+    buttons[at]?.focus();
+    onTab(TABS[at]!.tab);
+    event.preventDefault();
+  });
+  return {
+    element,
+    set(tab) {
+      TABS.forEach((entry, index) => {
+        const chosen = entry.tab === tab;
+        buttons[index]!.setAttribute('aria-selected', String(chosen));
+        buttons[index]!.tabIndex = chosen ? 0 : -1;
+      });
+    },
+  };
+}
+
+function peopleButton(): { element: HTMLElement; set(people: Person[]): void } {
+  const list = h('ul', { class: 'people-list', attrs: { 'aria-label': 'People here' } });
+  const panel = h('div', { class: 'people-panel', attrs: { hidden: true } }, list);
+  const number = h('span', { class: 'people-number', text: '1' });
+  const toggle = button({ label: 'People here', icon: 'people', class: 'quiet' });
+  toggle.append(number);
+  const show = (open: boolean): void => {
+    panel.hidden = !open;
+    toggle.setAttribute('aria-expanded', String(open));
+  };
+  show(false);
+  toggle.addEventListener('click', () => show(Boolean(panel.hidden)));
+  const element: HTMLElement = h('div', { class: 'people', on: {
+    keydown: (event) => { if (event.key === 'Escape' && !panel.hidden) { show(false); toggle.focus(); event.stopPropagation(); } },
+    focusout: (event) => { if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) show(false); },
+  } }, toggle, panel);
+  return {
+    element,
+    set(people) {
+      element.hidden = people.length === 0;
+      setText(number, String(people.length));
+      toggle.setAttribute('aria-label', people.length === 1 ? 'Only you are here' : `${people.length} people are here`);
+      toggle.dataset['tip'] = toggle.getAttribute('aria-label')!;
+      list.replaceChildren(...people.map((person) => h('li', {}, h('span', { class: 'avatar', attrs: { 'aria-hidden': 'true' }, text: initials(person.name) }), h('span', { text: person.name }), person.self ? h('small', { text: 'you' }) : null)));
+    },
+  };
+}
+
+export function initials(name: string): string {
+  const words = name.trim().split(/[\s._-]+/).filter(Boolean);
+  return words.slice(0, 2).map((word) => [...word][0]!.toUpperCase()).join('') || '?';
+}

@@ -1,0 +1,171 @@
+/** One session's page: puts connection, picture, sentence, bar and stats together. */
+
+import '../css/viewer.css';
+import { keepPreference, preference } from '../grants';
+import type { State } from '../machine';
+import type { ScreenTrack } from '../room';
+import { view } from '../sentences';
+import { toast } from '../ui/controls';
+import { closeMenu, toggleMenu } from '../ui/dialog';
+import { Cleanup, h } from '../ui/dom';
+import { parseSize, type Mode } from '../viewport';
+import { bar } from './bar';
+import { Connection } from './connection';
+import { header, type Tab } from './header';
+import { Meter } from './meter';
+import { overlay } from './overlay';
+import { openHelp, vncPanel } from './panels';
+import { Picture } from './picture';
+import { statsPanel } from './statspanel';
+
+const MEASURE = 'measure-latency';
+const STATS = 'stats-open';
+
+/** Returns what takes the page down again. */
+export function mountViewer(root: HTMLElement, session: string, options: { secret: string | null }): () => void {
+  const cleanup = new Cleanup();
+  const picture = new Picture();
+  let measuring = preference(MEASURE) === 'on';
+  let agentSid = '';
+
+  const head = header(session, showTab);
+  const words = overlay({ retry: () => connection.restart(), signedIn: () => connection.restart(), vnc: () => showTab('vnc') });
+  const stats = statsPanel(setMeasure);
+  const meter = new Meter(stats);
+  const panel = h('section', { class: 'live-panel', attrs: { id: 'panel-live', role: 'tabpanel', 'aria-labelledby': 'tab-live' } }, picture.stage, words.element, stats.element);
+  const controls = bar(panel, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats, more });
+  panel.append(controls.element);
+  const vnc = vncPanel(() => showTab('live'));
+  const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc, words.spoken);
+  picture.stage.tabIndex = 0;
+  picture.stage.setAttribute('role', 'region');
+  picture.stage.setAttribute('aria-label', `Picture of ${session}`);
+
+  const connection = new Connection(session, options.secret, measuring, {
+    state: render,
+    agent(present, attributes, sid) {
+      if (!present) return;
+      if (sid !== agentSid) picture.cursor.reset();
+      agentSid = sid;
+      picture.cursor.setEmbedded(attributes['cursor'] === 'embed');
+      picture.setDesktopSize(parseSize(attributes['size']));
+    },
+    screen: showTrack,
+    data(topic, payload) {
+      if (topic === 'cursor') picture.cursor.receive(payload);
+    },
+    people: head.setPeople,
+  });
+
+  picture.onFrame = (frame) => {
+    connection.frame(frame.now_ms);
+    meter.frame(frame);
+  };
+
+  function showTrack(track: ScreenTrack | null): void {
+    picture.hold();
+    if (track) picture.show(track.media);
+    meter.setTrack(track);
+  }
+
+  function render(state: State): void {
+    const now = view(state, performance.now());
+    head.setView(now);
+    words.set(now);
+    controls.setPicture(state.picture.phase !== 'none');
+    // For style sheets and tests: what the page believes, in one place.
+    viewer.dataset['tone'] = now.tone;
+    viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
+    panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
+    document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;
+  }
+
+  function showTab(tab: Tab): void {
+    head.setTab(tab);
+    panel.hidden = tab !== 'live';
+    vnc.hidden = tab !== 'vnc';
+    closeMenu();
+  }
+
+  function setMode(mode: Mode): void {
+    picture.setMode(mode);
+    controls.setMode(mode);
+  }
+
+  function toggleStats(): void {
+    stats.element.hidden = !stats.element.hidden;
+    controls.setStats(!stats.element.hidden);
+    keepPreference(STATS, stats.element.hidden ? null : 'on');
+  }
+
+  function setMeasure(on: boolean): void {
+    measuring = on;
+    keepPreference(MEASURE, on ? 'on' : null);
+    stats.setMeasure(on);
+    picture.hold();
+    connection.setMeasure(on);
+    meter.setMeasuring(on);
+  }
+
+  function toggleFullscreen(): void {
+    const done = document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen({ navigationUI: 'hide' });
+    void done.catch(() => toast('The browser does not allow full screen here'));
+  }
+
+  async function snapshot(): Promise<void> {
+    const blob = await picture.snapshot();
+    if (!blob) return toast('There is no picture yet');
+    const name = `${session}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.png`;
+    const url = URL.createObjectURL(blob);
+    h('a', { attrs: { href: url, download: name } }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    toast(`Saved ${name}`);
+  }
+
+  function more(owner: HTMLElement): void {
+    toggleMenu(owner, [
+      { label: 'Measure latency', icon: 'timer', checked: measuring, hint: 'Rejoins once', run: () => { setMeasure(!measuring); if (measuring && stats.element.hidden) toggleStats(); } },
+      { label: 'Reconnect', icon: 'refresh', hint: 'New ticket, new connection', run: () => { picture.hold(); connection.restart(); } },
+      { label: 'Keyboard', icon: 'help', shortcut: '?', run: openHelp },
+    ]);
+  }
+
+  const keys: Record<string, () => void> = { s: toggleStats, f: toggleFullscreen, 1: () => setMode('actual'), 0: () => setMode('fit'), w: () => setMode('fit'), '?': openHelp };
+  cleanup.listen(document, 'keydown', (event) => {
+    // Issue 4: with the control in hand, keys go to the session instead.
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector('dialog[open]')) return;
+    if (event.target instanceof Element && event.target.closest('input, select, textarea, [role="menu"]')) return;
+    const run = keys[event.key];
+    if (!run || panel.hidden) return;
+    event.preventDefault();
+    run();
+  });
+  cleanup.listen(picture.stage, 'dblclick', toggleFullscreen);
+  cleanup.listen(document, 'fullscreenchange', () => {
+    const on = document.fullscreenElement !== null;
+    viewer.classList.toggle('is-fullscreen', on);
+    controls.setFullscreen(on);
+  });
+  // The sentences count seconds.
+  cleanup.every(500, () => { if (!words.element.hidden) render(connection.state); });
+
+  root.replaceChildren(viewer);
+  showTab('live');
+  setMode('fit');
+  head.setPeople([]);
+  stats.setMeasure(measuring);
+  meter.setMeasuring(measuring);
+  if (preference(STATS) === 'on') toggleStats();
+  render(connection.state);
+  connection.start();
+
+  cleanup.add(() => {
+    connection.close();
+    meter.close();
+    controls.close();
+    picture.close();
+    closeMenu();
+    root.replaceChildren();
+  });
+  return () => cleanup.run();
+}
