@@ -56,6 +56,8 @@ def content_security_policy(viewer_sfu_url: str) -> str:
             "frame-ancestors 'none'",
             "base-uri 'none'",
             "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types sessioncast",  # the page's one policy lets its own worker through
         ]
     )
 
