@@ -39,7 +39,7 @@ browser: setup ## the tests in a real Chromium
 	$(PYTHON) -m pytest tests/browser $(ARGS)
 
 bench: setup-bench ## measure, and write the table and plots of docs/performance.md
-	$(PYTHON) -m tests.bench $(ARGS)
+	PYTHONPATH=tests $(PYTHON) -m bench $(ARGS)
 
 lock: ## write the lock files anew
 	@scripts/lock.sh

@@ -111,10 +111,10 @@ setup_bench() {
     local key
     install_packages "${BENCH_PACKAGES[@]}"
     key=$(hash_of scripts/selkies.lock)
-    if fresh selkies "$key" && [ -x "$TOOLS/selkies/bin/python" ]; then return; fi
+    if fresh selkies "$key" && [ -x "$TOOLS/bench-selkies/bin/python" ]; then return; fi
     step "creating the environment of Selkies (a reference of the benchmark)" \
-        "$(find_python)" -m venv --clear "$TOOLS/selkies"
-    step "installing Selkies" "$TOOLS/selkies/bin/pip" install --disable-pip-version-check \
+        "$(find_python)" -m venv --clear "$TOOLS/bench-selkies"
+    step "installing Selkies" "$TOOLS/bench-selkies/bin/pip" install --disable-pip-version-check \
         --require-hashes -r scripts/selkies.lock
     stamp selkies "$key"
 }

@@ -57,7 +57,7 @@ def browser_command(workspace: Workspace) -> list[str]:
     return argv
 
 
-def _places(settings: Settings) -> tuple[Place, Place, Place]:
+def places(settings: Settings) -> tuple[Place, Place, Place]:
     """Divide the screen: terminal above files on the left, the browser on the right."""
     width, height = settings.width_px, settings.height_px
     top = _PANEL_PX + _GAP_PX
@@ -102,21 +102,21 @@ async def start_desktop(workspace: Workspace, crew: Crew, settings: Settings) ->
     parts.append(await start("xfce4-panel", "--disable-wm-check"))
     parts.append(await start("thunar", str(workspace.home)))
     parts.append(await start("xfce4-terminal", "--disable-server", "--hide-menubar"))
-    places = _places(settings)
-    web = places[1]
+    wanted = places(settings)
+    web = wanted[1]
     browser = await start(
         "browser",
         f"--window-position={web.x_px},{web.y_px}",
         f"--window-size={web.width_px},{web.height_px}",
         (workspace.home / "Welcome.html").as_uri(),
     )
-    await _all_visible([*parts, browser], env, places)
+    await _all_visible([*parts, browser], env, wanted)
     return browser
 
 
-async def _all_visible(parts: list[Child], env: dict[str, str], places: tuple[Place, ...]) -> None:
+async def _all_visible(parts: list[Child], env: dict[str, str], wanted: tuple[Place, ...]) -> None:
     """Wait for the windows; a program that ends meanwhile is named instead of a time-out."""
-    argv = [sys.executable, "-m", "sessioncast_agent.demo.arrange", *map(str, places)]
+    argv = [sys.executable, "-m", "sessioncast_agent.demo.arrange", *map(str, wanted)]
     arranging = asyncio.create_task(
         run_helper(argv, env, what="desktop", limit_s=_WINDOWS_LIMIT_S), name="arrange windows"
     )

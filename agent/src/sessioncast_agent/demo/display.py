@@ -28,7 +28,7 @@ class Display:
     name: str
 
 
-def _cookie_file(cookie: bytes) -> bytes:
+def cookie_file(cookie: bytes) -> bytes:
     """Make an Xauthority file that fits any display number: Xvfb chooses it after reading this.
 
     libXau takes the wildcard entry; python-xlib wants the host's name.
@@ -45,7 +45,7 @@ def _cookie_file(cookie: bytes) -> bytes:
 async def start_display(workspace: Workspace, crew: Crew, width_px: int, height_px: int) -> Display:
     """Start Xvfb, wait until it answers, and give it the wanted size."""
     programs = require_programs("Xvfb", "xrandr")
-    xauthority = workspace.write_secret("xauthority", _cookie_file(secrets.token_bytes(16)))
+    xauthority = workspace.write_secret("xauthority", cookie_file(secrets.token_bytes(16)))
     read_fd, write_fd = os.pipe()
     os.set_blocking(read_fd, False)
     most_px = (max(width_px, MAX_WIDTH_PX), max(height_px, MAX_HEIGHT_PX))

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 from sessioncast_agent.demo.crew import Crew
-from sessioncast_agent.demo.errors import DemoError
+from sessioncast_agent.demo.errors import CannotDemo, DemoError
 from sessioncast_agent.demo.process import Child, Program
 from sessioncast_agent.demo.sfu import Sfu
 from sessioncast_agent.demo.workspace import Workspace, free_port, require_programs
@@ -59,6 +59,8 @@ async def start_shim(
 ) -> Shim:
     """Start the shim and wait until it is ready."""
     programs = require_programs("sessioncast-signaling")
+    if port is not None and free_port(wish=port) != port:
+        raise CannotDemo(f"port {port} is taken; give another --port, or none to take a free one.")
     port = port or free_port(wish=USUAL_PORT)
     url = f"http://127.0.0.1:{port}"
     env = workspace.base_env() | {
