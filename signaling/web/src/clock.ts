@@ -25,6 +25,16 @@ export function bestReading(trips: readonly RoundTrip[]): ClockReading | null {
   return best;
 }
 
+/** Crystals drift by some tens of ppm: an old reading grows worse by this much a second. */
+const DRIFT_US_PER_S = 50;
+
+/** A later reading made on a busy machine may be worse than the earlier one with its drift. */
+export function better(kept: ClockReading | null, fresh: ClockReading | null, age_s: number): ClockReading | null {
+  if (!kept || !fresh) return fresh ?? kept;
+  const grown_us = kept.error_us + age_s * DRIFT_US_PER_S;
+  return grown_us < fresh.error_us ? { ...kept, error_us: grown_us } : fresh;
+}
+
 const ROUND_TRIPS = 8;
 
 export async function readClock(serverTime_us: () => Promise<number>, now_ms: () => number = () => performance.now()): Promise<ClockReading | null> {

@@ -9,7 +9,8 @@ import {
 } from 'livekit-client';
 import { metadataWorker } from './worker';
 
-setLogLevel('warn');
+// What people must know is said on the page; the console is for errors.
+setLogLevel('error');
 
 export interface ScreenTrack {
   media: MediaStreamTrack;

@@ -1,12 +1,14 @@
 /** The grid: one card per session, kept by name and changed in place; nothing is built twice. */
 
 import { sessionPath } from '../router';
-import type { SessionInfo } from '../types';
+import type { SessionInfo, SessionState } from '../types';
 import { button } from '../ui/controls';
 import { h, setAttr, setText } from '../ui/dom';
 import { icon } from '../ui/icons';
 import { STATE_TONES, STATE_WORDS, age } from './filter';
 import { Thumbnails } from './thumbs';
+
+const EMPTY: Record<SessionState, string> = { live: '', waiting: 'Waiting for its agent', reconnecting: 'Waiting for it to come back', ended: 'Over' };
 
 interface Card {
   element: HTMLElement;
@@ -58,10 +60,11 @@ export class CardGrid {
     const watching = h('span', {});
     const watchers = h('span', { class: 'meta-item' }, icon('eye', 14), watching);
     const created = h('span', {});
+    const empty = h('span', {});
     const control = h('span', { class: 'meta-control' });
     const link = h(
       'a', { class: 'card-link', attrs: { href: sessionPath(first.session) } },
-      h('div', { class: 'thumb' }, icon('monitor', 28), image),
+      h('div', { class: 'thumb' }, h('div', { class: 'thumb-empty' }, icon(first.kind === 'browser' ? 'browser' : 'monitor', 26), empty), image),
       h('div', { class: 'card-body' }, h('div', { class: 'card-top' }, h('span', { class: 'card-name', text: first.session, attrs: { title: first.session } }), state), h('div', { class: 'meta' }, kind, watchers, created, control)),
     );
     const menu = button({ label: `More about ${first.session}`, icon: 'more', class: 'quiet card-menu', onClick: () => this.onMenu(latest, menu) });
@@ -81,6 +84,7 @@ export class CardGrid {
         watchers.hidden = session.watching === null;
         setText(watching, String(session.watching ?? 0));
         setAttr(watchers, 'title', `${session.watching ?? 0} watching`);
+        setText(empty, EMPTY[session.state]);
         setText(created, age(session.created_at, now_ms));
         setText(control, session.control ? `${session.control} has control` : '');
         setAttr(link, 'aria-label', `Open ${session.session}: ${STATE_WORDS[session.state].toLowerCase()}, ${session.kind}${session.watching ? `, ${session.watching} watching` : ''}`);

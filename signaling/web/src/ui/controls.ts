@@ -79,8 +79,15 @@ export function installTips(): void {
     if (element.getAttribute('aria-label') === null || element.dataset['tip'] !== element.getAttribute('aria-label')) element.setAttribute('aria-describedby', 'tip');
     const box = element.getBoundingClientRect();
     const own = tip.getBoundingClientRect();
+    const within = (value: number, limit: number): number => Math.max(8, Math.min(limit - 8, value));
+    // Beside a panel that asks for it and leaves the room, else below, else above.
+    if (element.closest('[data-tips="left"]') && box.left - own.width - 24 > 0) {
+      tip.style.left = `${box.left - own.width - 20}px`;
+      tip.style.top = `${within(box.top - 6, innerHeight - own.height)}px`;
+      return;
+    }
     const below = box.bottom + 8 + own.height < innerHeight;
-    tip.style.left = `${Math.max(8, Math.min(innerWidth - own.width - 8, box.left + box.width / 2 - own.width / 2))}px`;
+    tip.style.left = `${within(box.left + box.width / 2 - own.width / 2, innerWidth - own.width)}px`;
     tip.style.top = `${below ? box.bottom + 8 : box.top - own.height - 8}px`;
   };
   const find = (event: globalThis.Event): HTMLElement | null => (event.target instanceof Element ? event.target.closest<HTMLElement>('[data-tip]') : null);

@@ -1,7 +1,7 @@
 /** Reads the counters once a second while the stats are open, and a latency for every frame while it is measured. */
 
 import { serverTime_us } from '../api';
-import { readClock, type ClockReading } from '../clock';
+import { better, readClock, type ClockReading } from '../clock';
 import { LatencyRing } from '../latency';
 import type { ScreenTrack } from '../room';
 import { rates, readReport, type Reading } from '../stats';
@@ -9,8 +9,8 @@ import type { PresentedFrame } from './picture';
 import type { StatsPanel } from './statspanel';
 
 const EVERY_MS = 1_000;
-/** Clocks drift by some 20 µs a second; once a minute keeps the error below the display's own. */
 const CLOCK_EVERY_MS = 60_000;
+const GOOD_ERROR_US = 2_000;
 const CLOCK_RETRY_MS = 5_000;
 
 export class Meter {
@@ -19,6 +19,7 @@ export class Meter {
   #before: Reading | null = null;
   #clock: ClockReading | null = null;
   #clockDue_ms = 0;
+  #clockRead_ms = 0;
   #measuring = false;
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -56,10 +57,10 @@ export class Meter {
     if (this.#measuring && now_ms >= this.#clockDue_ms) {
       this.#clockDue_ms = now_ms + CLOCK_RETRY_MS;
       const reading = await readClock(() => serverTime_us({}));
-      if (reading) {
-        this.#clock = reading;
-        this.#clockDue_ms = now_ms + CLOCK_EVERY_MS;
-      }
+      this.#clock = better(this.#clock, reading, (now_ms - this.#clockRead_ms) / 1000);
+      this.#clockRead_ms = now_ms;
+      // An imprecise reading is asked again soon.
+      if (reading && this.#clock && this.#clock.error_us < GOOD_ERROR_US) this.#clockDue_ms = now_ms + CLOCK_EVERY_MS;
     }
     if (this.panel.element.hidden || document.visibilityState !== 'visible') return;
     const track = this.#track;

@@ -44,7 +44,7 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
     h('div', { class: 'spark-scale' }, h('span', { text: '60 s ago' }), h('span', { class: 'spark-top' }), h('span', { text: 'now' })),
   );
   const top = latency.querySelector<HTMLElement>('.spark-top')!;
-  const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', hidden: true } }, ...ROWS.map(([key, label, tip]) => row(key, label, tip)), latency, toggle);
+  const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, ...ROWS.map(([key, label, tip]) => row(key, label, tip)), latency, toggle);
   const put = (key: string, text: string): void => setText(values.get(key)!, text);
 
   return {
@@ -57,6 +57,8 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       put('loss', rates?.loss == null ? '–' : `${(rates.loss * 100).toFixed(rates.loss > 0 && rates.loss < 0.01 ? 2 : 1)} %`);
       put('path', rates?.path ?? '–');
       put('decoder', rates?.decoder ?? '–');
+      // Browsers hide it from pages that capture nothing.
+      values.get('decoder')!.parentElement!.hidden = !rates?.decoder;
     },
     setLatency(summary, perSecond, error_ms) {
       put('now', summary ? milliseconds(summary.now_ms) : 'waiting…');
