@@ -21,6 +21,7 @@ from sessioncast_agent.config import (
     parse_bitrate_bps,
     token_settings,
 )
+from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 
 EXIT_CANNOT_START = 3
@@ -147,6 +148,9 @@ async def _run_agent(settings: AgentSettings) -> None:
     from sessioncast_agent.session import AgentSession  # noqa: PLC0415  # loads native libraries
 
     await AgentSession(settings).run()
+
+
+app.command("demo")(demo_command)
 
 
 def main() -> None:

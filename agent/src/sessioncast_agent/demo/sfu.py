@@ -36,9 +36,12 @@ def _config(workspace: Workspace, port: int) -> bytes:
             "use_external_ip": False,
             "node_ip": "127.0.0.1",
             "enable_loopback_candidate": True,
+            "interfaces": {"includes": ["lo"]},
             "ips": {"includes": ["127.0.0.1/32"]},
-            # without one of our own, viewers are sent to a public STUN server
-            "stun_servers": [f"127.0.0.1:{udp_port}"],
+            # Without one of our own, viewers are sent to a public STUN server. The discard port
+            # answers nothing; the SFU's own UDP port would take the STUN question for ICE and
+            # refuse the viewer's UDP for good (measured: everybody ended on TCP).
+            "stun_servers": ["127.0.0.1:9"],
         },
         "room": {
             "auto_create": False,
