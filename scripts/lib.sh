@@ -5,6 +5,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOOLS=$ROOT/.tools
 STAMPS=$TOOLS/stamps
 LOGS=$TOOLS/log
+# shellcheck disable=SC2034  # used by toolchain.sh
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sessioncast
 export PATH=$TOOLS/bin:$PATH
 mkdir -p "$TOOLS/bin" "$STAMPS" "$LOGS"

@@ -8,8 +8,6 @@ import typer
 
 from sessioncast_agent.config import CursorMode, check_fps, check_session, parse_bitrate_bps
 from sessioncast_agent.demo.errors import CannotDemo
-from sessioncast_agent.demo.launcher import Options, run_demo
-from sessioncast_agent.demo.report import Report
 from sessioncast_agent.errors import CannotStart
 
 _SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
@@ -56,6 +54,10 @@ def demo_command(
     X server, XFCE, sound, LiveKit, signaling and agent all run as children; Ctrl-C ends them and
     leaves nothing behind.
     """
+    # here, so that `sessioncast agent` does not wait for what only the demo needs
+    from sessioncast_agent.demo.launcher import Options, run_demo  # noqa: PLC0415
+    from sessioncast_agent.demo.report import Report  # noqa: PLC0415
+
     report = Report(as_json=as_json)
     agent_options: list[str] = []
     try:

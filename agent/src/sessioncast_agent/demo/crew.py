@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 from sessioncast_agent.demo.process import Child, Program
-from sessioncast_agent.demo.reaper import sweep
+from sessioncast_agent.demo.reaper import reap_orphans, sweep
 
 _STOP_LIMIT_S = 20.0
 
@@ -39,7 +39,14 @@ class Crew:
                 for child in reversed(self._children):
                     await child.stop()
         self.kill()
-        return await sweep(self._marker, {child.pid for child in self._children if child.running})
+        return await sweep(self._marker, self._watched())
+
+    def reap(self) -> None:
+        """Collect dead processes that programs of the desktop have left to us."""
+        reap_orphans(self._watched())
+
+    def _watched(self) -> set[int]:
+        return {child.pid for child in self._children if child.running}
 
     def kill(self) -> None:
         """Kill everybody at once."""

@@ -27,6 +27,7 @@ from sessioncast_agent.demo.workspace import Workspace, require_programs
 _LIVE_LIMIT_S = 30.0
 _HTTP_LIMIT_S = 5.0
 _AGENT_GRACE_S = 10.0
+_REAP_EVERY_S = 5.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -93,7 +94,11 @@ class Demo:
             await asyncio.wait([up, *events], return_when=asyncio.FIRST_COMPLETED)
             if up.done() and not stop.done():
                 self._report.result(up.result())
-                await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
+                while not any(event.done() for event in events):
+                    await asyncio.wait(
+                        events, timeout=_REAP_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    self._crew.reap()
             if stop.done():
                 return 0
             dead = self._crew.died.result()
