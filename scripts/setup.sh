@@ -65,7 +65,8 @@ setup_packages() {
 chromium_is_packaged() { # as a real package, not as Ubuntu's stub that installs a snap
     [ -z "$(missing_packages chromium)" ] && return
     have google-chrome || [ -x "$TOOLS/bin/chromium" ] && return 1
-    [ -n "$(find /var/lib/apt/lists -name '*Packages*' -print -quit)" ] || refresh_package_lists
+    if grep -qx 'ID=debian' /etc/os-release; then return; fi
+    [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -print -quit)" ] || refresh_package_lists
     LC_ALL=C apt-cache policy chromium | grep 'Candidate: [0-9]' | grep -qv snap
 }
 
