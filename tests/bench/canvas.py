@@ -1,8 +1,6 @@
 """A full-screen X window to paint on, through python-xlib: pixmaps, copies, the barcode."""
 
-import os
 import random
-from collections.abc import Callable
 
 import numpy as np
 from Xlib import X, display
@@ -51,7 +49,7 @@ class Canvas:
     def pixmap(self, pixels: Pixels) -> Pixmap:
         """Upload a picture; copies of it cost the painter nothing."""
         height_px, width_px = pixels.shape[:2]
-        made = self.window.create_pixmap(width_px, height_px, self.depth)
+        made: Pixmap = self.window.create_pixmap(width_px, height_px, self.depth)
         rows = max(1, REQUEST_BYTES // (width_px * 4))
         for top in range(0, height_px, rows):
             part = np.ascontiguousarray(pixels[top : top + rows])
@@ -125,11 +123,3 @@ def grab(display_name: str) -> Pixels:
         return np.concatenate(rows)
     finally:
         connection.close()
-
-
-def environment(display_name: str, xauthority: str) -> dict[str, str]:
-    """Return the environment of a client of that display."""
-    return {**os.environ, "DISPLAY": display_name, "XAUTHORITY": xauthority}
-
-
-Draw = Callable[[], None]

@@ -15,10 +15,14 @@ GLYPH_PX = 8
 PAPER = (253, 253, 250)
 INK = ((30, 30, 30), (0, 90, 170), (160, 40, 40), (20, 120, 60), (110, 110, 110))
 WORDS = (
-    "async def capture frame region damage encode publish session viewer token return await "
-    "if else for while None True width height stride bitrate keyframe heartbeat self.queue "
-    "0x7f3a 42 'desktop' \"screen\" != == <= -> ( ) [ ] { } : , # TODO pointer moved"
-).split()
+    (
+        "async def capture frame region damage encode publish session viewer token return await "
+        "if else for while None True width height stride bitrate keyframe heartbeat self.queue "
+        "0x7f3a 42 'desktop' != == <= -> ( ) [ ] { } : , # TODO pointer moved"
+    )
+    .replace(",", " , ")
+    .split()
+)
 
 
 def font() -> ImageFont.FreeTypeFont:

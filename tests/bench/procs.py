@@ -1,7 +1,6 @@
 """Children of the benchmark: started in their own group, measured from /proc, always ended."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,18 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
 STOP_S = 5.0
-_libc = ctypes.CDLL(None, use_errno=True)
+# A child shall not outlive a benchmark that was killed.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class SystemFailedError(RuntimeError):
     """A system under test could not be started or stopped working; the run goes on without it."""
-
-
-def die_with_parent() -> None:
-    """Run in a child before exec: it shall not outlive a benchmark that was killed."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
@@ -34,14 +28,13 @@ class Child:
         self.log_path = directory / f"{name}.log"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [*DIES_WITH_US, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=dict(env),
                 cwd=directory,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
         self.pid = self._process.pid
 
@@ -106,7 +99,7 @@ def memory_bytes(pid: int) -> tuple[int, int]:
     except OSError:
         return 0, 0
     fields = dict(line.split(":", 1) for line in text.splitlines()[1:])
-    return tuple(int(fields[key].split()[0]) * 1024 for key in ("Rss", "Pss"))  # type: ignore[return-value]
+    return int(fields["Rss"].split()[0]) * 1024, int(fields["Pss"].split()[0]) * 1024
 
 
 def find(argument: str) -> list[int]:

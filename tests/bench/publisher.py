@@ -12,10 +12,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import av
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from livekit import rtc
 
 TRACK = "screen"
@@ -69,7 +70,7 @@ def encoded_source(
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.framerate = fps
+    encoder.framerate = Fraction(fps)
     encoder.bit_rate = bitrate_bps
     encoder.options = {
         "preset": "ultrafast",
@@ -77,13 +78,14 @@ def encoded_source(
         "profile": "baseline",
         "maxrate": str(bitrate_bps),
         "bufsize": str(bitrate_bps // fps * 6),
-        "x264-params": "repeat-headers=1:annexb=1:keyint=infinite:scenecut=0",
+        "x264-params": "repeat-headers=1:annexb=1:keyint=infinite:scenecut=0"
+        ":colormatrix=bt709:colorprim=bt709:transfer=bt709:range=tv",
     }
     convert = VideoReformatter()
 
     def feed(picture: VideoFrame) -> None:
         yuv = convert.reformat(
-            picture, format="yuv420p", interpolation="POINT", src_colorspace="ITU709"
+            picture, format="yuv420p", interpolation="POINT", dst_colorspace=Colorspace.ITU709
         )
         wanted = source.take_feedback().keyframe_requested
         yuv.pict_type = PictureType.I if wanted else PictureType.NONE
@@ -115,7 +117,9 @@ async def run(kind: str, size: str, fps: int, bitrate_bps: int) -> None:
         loop.add_signal_handler(number, stopping.set)
     room = rtc.Room()
     await room.connect(
-        os.environ["LIVEKIT_URL"], os.environ["LIVEKIT_TOKEN"], rtc.RoomOptions(auto_subscribe=False)
+        os.environ["LIVEKIT_URL"],
+        os.environ["LIVEKIT_TOKEN"],
+        rtc.RoomOptions(auto_subscribe=False),
     )
     source: rtc.VideoSource | rtc.EncodedVideoSource
     if kind == "raw":

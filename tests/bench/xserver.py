@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.procs import SystemFailedError, die_with_parent
+from bench.procs import DIES_WITH_US, SystemFailedError
 
 FAMILY_LOCAL = 256
 FAMILY_WILD = 65535
@@ -52,7 +52,15 @@ def open_display(directory: Path, width_px: int, height_px: int) -> Iterator[Dis
     _write_private(xauthority, _entry(FAMILY_WILD, b"", b"", cookie))
     reader, writer = os.pipe()
     with (directory / "xvfb.log").open("ab") as log:
-        command = ["Xvfb", "-displayfd", str(writer), "-auth", str(xauthority), "-noreset"]
+        command = [
+            *DIES_WITH_US,
+            "Xvfb",
+            "-displayfd",
+            str(writer),
+            "-auth",
+            str(xauthority),
+            "-noreset",
+        ]
         command += ["-screen", "0", f"{width_px}x{height_px}x24", "-nolisten", "tcp"]
         process = subprocess.Popen(
             command,
@@ -61,7 +69,6 @@ def open_display(directory: Path, width_px: int, height_px: int) -> Iterator[Dis
             stderr=log,
             pass_fds=[writer],
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
     os.close(writer)
     try:
@@ -126,13 +133,12 @@ def open_painter(display: Display, directory: Path) -> Iterator[PainterClient]:
     tests = Path(__file__).resolve().parents[1]
     with (directory / "painter.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.painter"],
+            [*DIES_WITH_US, sys.executable, "-m", "bench.painter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **display.env(), "PYTHONPATH": str(tests)},
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
     try:
         yield PainterClient(process)

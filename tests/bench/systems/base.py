@@ -72,6 +72,7 @@ class System(ABC):
     def groups(self) -> dict[str, list[int]]:
         """Return its processes by part; `agent` is what stands beside the session."""
 
+    @abstractmethod
     def check(self) -> None:
         """Raise SystemFailedError if a part of it has died."""
 

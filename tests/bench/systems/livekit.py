@@ -1,4 +1,4 @@
-"""The systems whose picture goes through livekit-server: ours, and two ways to feed the same SFU."""
+"""The systems whose picture goes through livekit-server: ours, and two ways to feed it."""
 
 import datetime
 import json
@@ -8,17 +8,18 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from livekit import api
 
 from bench.browser import Browser, Viewer
-from bench.procs import Child
-from bench.systems.base import System, wait_for
-from support.livekit import LiveKitServer, livekit_server
+from bench.procs import Child, SystemFailedError
+from bench.systems.base import System, wait_for, wait_port
+from support.livekit import LiveKitServer, free_ports, livekit_server
 
 TESTS = Path(__file__).resolve().parents[2]
 SESSION = "bench"
+GONE_S = 30.0
 TTL = datetime.timedelta(minutes=10)
 AGENT_SOURCES = ["screen_share", "screen_share_audio", "microphone"]
 
@@ -53,6 +54,14 @@ class LiveKitSystem(System):
         self.publisher = self.stage.run(self.program, self.command(), self.environment())
         wait_for(self.has_track, f"{self.program} published nothing", self.publisher)
         self.published_s = time.monotonic() - began
+
+    def wait_gone(self) -> None:
+        """Wait until the SFU has let a stopped publisher's track go; raises SystemFailedError."""
+        deadline = time.monotonic() + GONE_S
+        while self.has_track():
+            if time.monotonic() > deadline:
+                raise SystemFailedError(f"the track is still in the room {GONE_S} s after the stop")
+            time.sleep(0.1)
 
     def agent_token(self) -> str:
         """Return the grant that the shim gives an agent, and no more."""
@@ -101,7 +110,7 @@ class LiveKitSystem(System):
 
     async def show(self, viewer: Viewer) -> None:
         """Join as the first viewer."""
-        await viewer.goto(f"{viewer.pages_url}/viewer")
+        await open_page(viewer)
         await self.join(viewer)
 
     async def join(self, viewer: Viewer) -> dict[str, float]:
@@ -192,10 +201,73 @@ class Sessioncast(LiveKitSystem):
         ]
 
 
+class SessioncastShim(Sessioncast):
+    """The same with the shim: viewers come by an offer, which wakes the agent (`shim.expect`)."""
+
+    shim: Child
+    url: str
+    _key: str
+    _credential: str
+
+    async def start(self) -> None:
+        """Start SFU, shim and agent as the docs tell a user to."""
+        self.sfu = self.stage.stack.enter_context(
+            livekit_server(self.stage.directory, log_level="warn")
+        )
+        (port,) = free_ports(1)
+        self.url, self._key = f"http://127.0.0.1:{port}", secrets.token_hex(24)
+        program = Path(sys.executable).parent / "sessioncast-signaling"
+        self.shim = self.stage.run(
+            "shim",
+            [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)],
+            {**self.sfu.env, "SESSIONCAST_API_KEY": self._key},
+        )
+        wait_port(port, self.shim)
+        made = self._post("/api/v1/sessions", {"session": SESSION})
+        self._credential = made["agent"]["credential"]
+        self.start_publisher()
+
+    def command(self) -> list[str]:
+        stage = self.stage
+        return [
+            *agent_command(),
+            *("--session", SESSION, "--display", stage.display.name),
+            *("--signaling-url", self.url, "--fps", str(stage.fps)),
+            *("--max-bitrate", str(stage.bitrate_bps), "--http-port", "0"),
+        ]
+
+    def environment(self) -> dict[str, str]:
+        return {"AGENT_CREDENTIAL": self._credential}
+
+    def offer(self) -> tuple[str, str]:
+        """Ask the shim for a viewer's place; return the SFU's address and the token."""
+        made = self._post(f"/api/v1/sessions/{SESSION}/webrtc/offer", {})
+        return made["server_url"], made["participant_token"]
+
+    def _post(self, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            self.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except OSError as error:
+            raise SystemFailedError(
+                f"POST {path}: {error}; the shim's log: {self.shim.tail()}"
+            ) from None
+
+
+async def open_page(viewer: Viewer) -> None:
+    """Open the viewer page, ready to join."""
+    await viewer.goto(f"{viewer.pages_url}/viewer")
+    await viewer.page.wait_for_function("() => !!window.joinRoom", timeout=15_000)
+
+
 def agent_command() -> list[str]:
     """Return how to run the agent: SESSIONCAST_AGENT, or the one beside this Python."""
     named = os.environ.get("SESSIONCAST_AGENT")
     if named:
         return named.split()
     return [str(Path(sys.executable).parent / "sessioncast"), "agent"]
-

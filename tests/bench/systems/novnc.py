@@ -73,4 +73,3 @@ class NoVnc(System):
         """Raise SystemFailedError if one of them has died."""
         self._vnc.check()
         self._web.check()
-

@@ -1,8 +1,6 @@
 """Selkies from PyPI in an environment of its own, WebRTC mode, with its own page."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from bench.browser import Browser, Viewer
@@ -11,33 +9,17 @@ from bench.systems.base import System, wait_port
 from support.livekit import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-LOCK = Path(__file__).resolve().parent / "selkies.lock"
-INSTALL_S = 300
 
 
 def selkies_program() -> Path:
-    """Return Selkies' program, installing it from PyPI (hashes checked) if it is missing.
+    """Return Selkies' program: SELKIES, or the one in the environment that `make bench` makes.
 
-    SELKIES names another one. Raises SystemFailedError.
+    Raises SystemFailedError.
     """
     named = os.environ.get("SELKIES")
-    if named:
-        return Path(named)
-    environment = REPOSITORY / ".tools" / "bench-selkies"
-    program = environment / "bin" / "selkies"
-    if program.is_file():
-        return program
-    steps = (
-        [sys.executable, "-m", "venv", "--clear", str(environment)],
-        [
-            *(str(environment / "bin" / "pip"), "install", "--quiet"),
-            *("--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)),
-        ],
-    )
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-        if done.returncode != 0:
-            raise SystemFailedError(f"Selkies could not be installed: {done.stderr[-300:]}")
+    program = Path(named) if named else REPOSITORY / ".tools" / "bench-selkies" / "bin" / "selkies"
+    if not program.is_file():
+        raise SystemFailedError(f"there is no {program}: run `make setup-bench`")
     return program
 
 

@@ -23,7 +23,7 @@
   let code = null; // the barcode's geometry
   let kind = "video"; // what this system draws its picture on
   let offset_us = 0; // painter's clock − this page's
-  let started = false;
+  let following = null; // the element whose frames are read
   let samples = []; // [stamp_us, seen_us]
   let last = -1;
   let first_seen_us = null; // the first picture that could be read at all
@@ -123,20 +123,16 @@
   }
 
   function follow(target) {
-    if (target instanceof HTMLVideoElement) {
-      const step = () => {
-        const seen_us = now_us();
-        look(target, seen_us);
-        target.requestVideoFrameCallback(step);
-      };
-      target.requestVideoFrameCallback(step);
-    } else {
-      const step = () => {
-        look(target, now_us());
-        requestAnimationFrame(step);
-      };
-      requestAnimationFrame(step);
-    }
+    following = target;
+    const video = target instanceof HTMLVideoElement;
+    const next = (step) => (video ? target.requestVideoFrameCallback(step) : requestAnimationFrame(step));
+    const step = () => {
+      if (following !== target) return;
+      look(target, now_us());
+      next(step);
+    };
+    if (video && target.readyState >= 2) look(target, now_us()); // its first frame may have come before us
+    next(step);
   }
 
   async function calibrate(url) {
@@ -175,12 +171,15 @@
     calibrate,
     // Starts reading as soon as there is something to read from.
     attach() {
-      if (started) return true;
       const target = surface();
-      if (!target) return false;
-      started = true;
-      follow(target);
-      return true;
+      if (target && target !== following) follow(target);
+      return target !== null;
+    },
+    // As if no picture had been seen yet.
+    forget() {
+      first_seen_us = null;
+      last = -1;
+      following = null;
     },
     firstSeen: () => first_seen_us,
     reset() {
