@@ -45,8 +45,12 @@ class FakeClock:
 
 def answer_well(method: str, body: dict[str, Any]) -> dict[str, Any]:
     """Answer as an agent that is well."""
-    usage = {"cpu_seconds": {"encode": 1.5, "process": 2.0}, "bytes_sent": 10, "newer": [1]}
-    return {
+    usage: dict[str, Any] = {
+        "cpu_seconds": {"encode": 1.5, "process": 2.0},
+        "bytes_sent": 10,
+        "newer": [1],
+    }
+    answers: dict[str, dict[str, Any]] = {
         "shim.expect": {"ok": True},
         "shim.end": {"usage": usage},
         "shim.usage": usage,
@@ -56,7 +60,8 @@ def answer_well(method: str, body: dict[str, Any]) -> dict[str, Any]:
             "height_px": 180,
             "captured_at": "2026-11-23T08:00:00Z",
         },
-    }[method]
+    }
+    return answers[method]
 
 
 @dataclass

@@ -26,8 +26,15 @@ NEVER = {
 
 
 def decoded(token: str) -> dict[str, Any]:
-    required = {"require": ["exp", "nbf", "iss", "sub"]}
-    return dict(jwt.decode(token, SECRET, algorithms=["HS256"], issuer="key", options=required))
+    return dict(
+        jwt.decode(
+            token,
+            SECRET,
+            algorithms=["HS256"],
+            issuer="key",
+            options={"require": ["exp", "nbf", "iss", "sub"]},
+        )
+    )
 
 
 def viewer(role: Role) -> dict[str, Any]:
