@@ -94,5 +94,5 @@ async def run(chosen: plan.Plan, out: Path, soak_minutes: float) -> Record:
 
 def _write(path: Path, results: Record) -> None:
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(results, indent=1, allow_nan=True) + "\n")
+    part.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     part.replace(path)

@@ -86,9 +86,9 @@ def _pool_cell(runs: list[Record]) -> Record:
     }
 
 
-def ratios(cells: dict[str, Record]) -> dict[str, dict[str, float]]:
+def ratios(cells: dict[str, Record]) -> dict[str, dict[str, float | None]]:
     """Return ours divided by each reference, cell by cell: below one, ours is less."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     for key, ours in cells.items():
         system, rest = key.split("/", 1)
         if system != OURS:
@@ -97,7 +97,7 @@ def ratios(cells: dict[str, Record]) -> dict[str, dict[str, float]]:
             theirs = cells.get(f"{reference}/{rest}")
             if theirs is None:
                 continue
-            pair = {}
+            pair: dict[str, float | None] = {}
             for name in ("p50", "p95", "p99"):
                 if name in ours["latency_ms"] and name in theirs["latency_ms"]:
                     pair[name] = _divide(ours["latency_ms"][name], theirs["latency_ms"][name])
@@ -114,5 +114,5 @@ def ratios(cells: dict[str, Record]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _divide(ours: float, theirs: float) -> float:
-    return round(ours / theirs, 3) if theirs > 0 else float("nan")
+def _divide(ours: float, theirs: float) -> float | None:
+    return round(ours / theirs, 3) if theirs > 0 else None

@@ -1,6 +1,5 @@
 """The targets of the benchmark, each judged from a run's figures and nothing else."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -135,8 +134,8 @@ def judge(results: Record) -> list[Record]:
     judged = []
     for target in TARGETS:
         value = target.figure(figures)
-        if value is None or math.isnan(value):
-            value, met = None, None
+        if value is None:
+            met = None
         elif target.at_least:
             met = value >= target.limit
         else:
