@@ -37,14 +37,15 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   toggle.addEventListener('click', () => onMeasure(!measuring));
   const latency = h(
     'div', { class: 'latency', attrs: { hidden: true } },
-    row('now', 'Glass to glass', `${LATENCY_TIP} This is the latest frame.`),
-    row('p50', 'p50', 'Half of the frames of the last 60 s were quicker than this.'),
-    row('p95', 'p95', 'Of 20 frames in the last 60 s, 19 were quicker than this.'),
+    h('div', { class: 'latency-rows' },
+      row('now', 'Glass to glass', `${LATENCY_TIP} This is the latest frame.`),
+      row('p50', 'p50', 'Half of the frames of the last 60 s were quicker than this.'),
+      row('p95', 'p95', 'Of 20 frames in the last 60 s, 19 were quicker than this.')),
     spark,
     h('div', { class: 'spark-scale' }, h('span', { text: '60 s ago' }), h('span', { class: 'spark-top' }), h('span', { text: 'now' })),
   );
   const top = latency.querySelector<HTMLElement>('.spark-top')!;
-  const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, ...ROWS.map(([key, label, tip]) => row(key, label, tip)), latency, toggle);
+  const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, h('div', { class: 'stats-rows' }, ...ROWS.map(([key, label, tip]) => row(key, label, tip))), latency, toggle);
   const put = (key: string, text: string): void => setText(values.get(key)!, text);
 
   return {

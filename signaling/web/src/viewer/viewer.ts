@@ -73,6 +73,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     head.setView(now);
     words.set(now);
     controls.setPicture(state.picture.phase !== 'none');
+    controls.element.hidden = state.transport.phase === 'refused';
+    if (state.transport.phase === 'refused') head.setPeople([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
