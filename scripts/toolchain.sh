@@ -66,7 +66,7 @@ ensure_livekit() {
     if [ -n "$found" ] && version_at_least "$found" "$LIVEKIT_VERSION"; then return; fi
     if [ "$(livekit_version "$cached/livekit-server")" != "$LIVEKIT_VERSION" ]; then
         ensure_go
-        step "building livekit-server $LIVEKIT_VERSION from source, about two minutes, this once" \
+        step "building livekit-server $LIVEKIT_VERSION from source: a few minutes, this once" \
             build_livekit "$cached"
     fi
     ln -sfn "$cached/livekit-server" "$TOOLS/bin/livekit-server"

@@ -31,7 +31,7 @@ def _config(workspace: Workspace, port: int) -> bytes:
         "keys": {workspace.livekit_key: workspace.livekit_secret},
         "logging": {"level": "info"},
         "rtc": {
-            "tcp_port": free_port(),
+            "tcp_port": 0,  # it would listen on every address; UDP always works on loopback
             "udp_port": udp_port,
             "use_external_ip": False,
             "node_ip": "127.0.0.1",

@@ -5,6 +5,7 @@ from nothing, so that what the user's shell holds does not reach a desktop that 
 """
 
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -19,6 +20,7 @@ from sessioncast_agent.demo.reaper import MARKER
 LIVEKIT_VERSION = "1.13.5"  # where `make setup` caches the one it built
 _PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _PASSED_ON_TO_DESKTOP = ("http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+_PORTS = range(20000, 32000)
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 108
 
 
@@ -141,14 +143,18 @@ def require_programs(*names: str) -> dict[str, str]:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, wish: int | None = None) -> int:
-    """Give a loopback port that is free just now: the wished one if it is."""
-    for port in ([wish] if wish else []) + [0]:
+    """Give a port that nobody uses just now: the wished one if it is free.
+
+    Drawn from below the range that the kernel gives out by itself, so that it stays free until
+    the part that it is for listens on it.
+    """
+    for port in ([wish] if wish else []) + random.sample(_PORTS, 50):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind(("", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
-    raise CannotDemo("no port is free on 127.0.0.1; end some of the programs that listen there.")
+            return port
+    raise CannotDemo("no port is free between 20000 and 32000; end some of what listens there.")
