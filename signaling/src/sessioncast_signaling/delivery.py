@@ -44,7 +44,7 @@ class Delivery:
         """Say what can be said now."""
         now = self._clock.unix_us() / 1e6
         for session in list(self._waiting):
-            waiting = self._waiting[session]
+            waiting = self._waiting.get(session, OrderedDict())  # the agent may just have been told
             for identity in [i for i, v in waiting.items() if v.expires_at <= now]:
                 del waiting[identity]
             record = await self._store.session(session)

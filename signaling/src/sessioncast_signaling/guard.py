@@ -86,6 +86,10 @@ def security_headers(viewer_sfu_url: str) -> dict[str, str]:
     }
 
 
+class _GoneError(Exception):
+    """The client left before its body was complete; nobody waits for an answer."""
+
+
 class Guard:
     """Wraps the app; see the module."""
 
@@ -124,6 +128,8 @@ class Guard:
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await _read_body(scope, receive)
+        except _GoneError:
+            return
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
@@ -170,7 +176,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    break
+                    raise _GoneError
                 body += message.get("body", b"")
                 if len(body) > MAX_BODY_BYTES:
                     raise TOO_LARGE

@@ -62,7 +62,11 @@ class CreateSession(_Request):
     kind: Kind | None = Field(default=None, description="What is shown; desktop when left out.")
     labels: dict[LabelKey, LabelValue] | None = Field(default=None, max_length=MAX_LABELS)
     ttl_seconds: int | None = Field(
-        default=None, ge=1, le=MAX_TTL_S, description="It ends by itself after this time."
+        default=None,
+        strict=True,
+        ge=1,
+        le=MAX_TTL_S,
+        description="It ends by itself after this time.",
     )
 
 
@@ -257,8 +261,8 @@ class CreateLink(_Request):
     name: Name | None = Field(
         default=None, description="Who it is for; the name of whoever comes by it."
     )
-    ttl_seconds: int = Field(default=3600, ge=1, le=MAX_TTL_S)
-    max_uses: int = Field(default=1, ge=1, le=MAX_LINK_USES)
+    ttl_seconds: int = Field(default=3600, strict=True, ge=1, le=MAX_TTL_S)
+    max_uses: int = Field(default=1, strict=True, ge=1, le=MAX_LINK_USES)
 
 
 class LinkView(BaseModel):

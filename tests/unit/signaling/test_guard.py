@@ -231,3 +231,50 @@ async def test_the_page_that_is_not_built_says_what_to_do(tmp_path: Any) -> None
         answer = await shim.http.get("/")
         assert (answer.status_code, answer.text) == (503, MISSING)
         assert "make setup" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (SESSIONS, {"ttl_seconds": True}),
+        (SESSIONS, {"ttl_seconds": "60"}),
+        (SESSIONS, {"ttl_seconds": 0}),
+        (SESSIONS, {"ttl_seconds": 10**9}),
+        (f"{SESSIONS}/demo/join-links", {"max_uses": 0}),
+        (f"{SESSIONS}/demo/join-links", {"max_uses": 1.5}),
+        (f"{SESSIONS}/demo/join-links", {"role": "agent"}),
+    ],
+)
+async def test_numbers_are_numbers_and_in_bounds(path: str, body: dict[str, Any]) -> None:
+    async with running_shim() as shim:
+        await shim.create()
+        await shim.problem("invalid-request", 422, "POST", path, json=body)
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_changes_nothing() -> None:
+    sent: list[Any] = []
+    half = [
+        {"type": "http.request", "body": b'{"session": "demo"}', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Any:
+        return half.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with running_shim() as shim:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": SESSIONS,
+            "query_string": b"",
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"authorization", f"Bearer {API_KEY}".encode()),
+            ],
+        }
+        await shim.app(scope, receive, send)
+        assert sent == []
+        assert (await shim.call("GET", SESSIONS))["items"] == []
