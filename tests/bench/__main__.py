@@ -26,8 +26,12 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--quick", action="store_true", help="720p, one run, short windows (default)")
-    mode.add_argument("--full", action="store_true", help="both sizes, three runs, every extra")
+    mode.add_argument(
+        "--quick", action="store_true", help="720p, one run, short windows (default; 7 min)"
+    )
+    mode.add_argument(
+        "--full", action="store_true", help="both sizes, three runs, every extra (65 min)"
+    )
     names = ", ".join((*plan.ORDER, *plan.SIZES, *plan.SCENES, *plan.EXTRAS))
     parser.add_argument("--only", default="", metavar="A,B", help=f"keep only these of: {names}")
     parser.add_argument("--runs", type=int, help="runs of each cell, instead of the mode's")

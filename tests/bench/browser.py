@@ -82,7 +82,8 @@ async def serve_pages() -> AsyncIterator[str]:
 class Reading:
     """What one viewer saw between `reset` and `collect`."""
 
-    samples: list[tuple[int, float]]
+    samples: list[tuple[int, float]]  # the stamp, and when the page saw it
+    received: list[tuple[int, float]]  # the stamp, and when its last packet had come
     counters: dict[str, int]
     error: str | None
 
@@ -135,8 +136,9 @@ class Viewer:
     async def collect(self) -> Reading:
         """Return what was seen since the last reset."""
         answer = await self.evaluate("() => bench.collect()")
-        samples = [(int(stamp), float(seen)) for stamp, seen in answer["samples"]]
-        return Reading(samples, answer["counters"], answer["error"])
+        samples = [(int(stamp), float(seen)) for stamp, seen, _ in answer["samples"]]
+        received = [(int(stamp), float(at)) for stamp, _, at in answer["samples"] if at]
+        return Reading(samples, received, answer["counters"], answer["error"])
 
     async def stats(self) -> dict[str, Any]:
         """Return received bytes and the WebRTC statistics."""

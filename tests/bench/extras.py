@@ -151,6 +151,8 @@ async def pulse(bench: Bench, say: Say) -> list[Record]:
         max_change=worst,
         max_over2_px=max((change["over2"] for change in changes), default=0),
         max_mse=round(max((change["mse"] for change in changes), default=0.0), 4),
+        join_at_ms=PULSE_MS // 2,
+        visible=[[c["at_ms"], c["max"], c["over2"]] for c in changes if c["max"] > 2],
         drift=changes[-1]["drift"] if changes else 0,
     )
     say(

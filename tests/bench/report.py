@@ -62,6 +62,7 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
             [
                 title(system),
                 "/".join(_number(latency.get(name)) for name in ("p50", "p95", "p99")),
+                _number(cell["received_ms"].get("p50")),
                 _number(cell["update_ms"].get("p50")),
                 f"{latency['n']}",
                 _number(cell["delivered_fps"]["mean"], 1),
@@ -79,6 +80,7 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
     head = [
         "system",
         "p50/p95/p99 ms",
+        "received p50 ms",
         "every change p50 ms",
         "n",
         "new fps",

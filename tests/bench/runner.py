@@ -14,7 +14,7 @@ from bench.progress import Progress
 from bench.sitting import run_scenes
 
 Record = dict[str, Any]
-RAW = ("samples_ms", "updates_ms")
+RAW = ("samples_ms", "received_samples_ms", "updates_ms")
 SETTLE_S = 1.0
 
 

@@ -34,6 +34,7 @@ def pool(records: Iterable[Record]) -> dict[str, Record]:
 def _pool_cell(runs: list[Record]) -> Record:
     first = runs[0]
     samples = [sample for run in runs for sample in run["samples_ms"]]
+    received = [sample for run in runs for sample in run["received_samples_ms"]]
     updates = [sample for run in runs for sample in run["updates_ms"]]
     cores = {
         part: stats.spread([run["cores"][part] for run in runs if part in run["cores"]])
@@ -53,6 +54,7 @@ def _pool_cell(runs: list[Record]) -> Record:
         "runs": len(runs),
         "latency_ms": stats.summary(samples),
         "p50_by_run_ms": [run["latency_ms"].get("p50") for run in runs],
+        "received_ms": stats.summary(received),
         "update_ms": stats.summary(updates),
         "never_seen": sum(run["never_seen"] for run in runs),
         "negative": sum(run["negative"] for run in runs),

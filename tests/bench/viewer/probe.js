@@ -24,7 +24,7 @@
   let kind = "video"; // what this system draws its picture on
   let offset_us = 0; // painter's clock − this page's
   let following = null; // the element whose frames are read
-  let samples = []; // [stamp_us, seen_us]
+  let samples = []; // [stamp_us, seen_us, received_us or null]
   let last = -1;
   let first_seen_us = null; // the first picture that could be read at all
   let counters = {};
@@ -94,7 +94,7 @@
     return decode((x, y) => data[(y * width + x) * 4 + 1]);
   }
 
-  async function look(surface, seen_us) {
+  async function look(surface, seen_us, received_us) {
     counters.presented++;
     let value;
     try {
@@ -112,7 +112,7 @@
     first_seen_us ??= seen_us;
     if (value === last) counters.repeats++;
     else if (value < last) counters.backward++;
-    else samples.push([value, seen_us]);
+    else samples.push([value, seen_us, received_us]);
     last = Math.max(last, value);
   }
 
@@ -126,12 +126,13 @@
     following = target;
     const video = target instanceof HTMLVideoElement;
     const next = (step) => (video ? target.requestVideoFrameCallback(step) : requestAnimationFrame(step));
-    const step = () => {
+    const step = (_, frame) => {
       if (following !== target) return;
-      look(target, now_us());
+      const seen_us = now_us();
+      look(target, seen_us, frame?.receiveTime === undefined ? null : frame.receiveTime * 1000 + offset_us);
       next(step);
     };
-    if (video && target.readyState >= 2) look(target, now_us()); // its first frame may have come before us
+    if (video && target.readyState >= 2) look(target, now_us(), null); // its first frame may have come before us
     next(step);
   }
 
@@ -208,7 +209,8 @@
       const changes = [];
       let before = null;
       let first = null;
-      const ends = performance.now() + duration_ms;
+      const began = performance.now();
+      const ends = began + duration_ms;
       const step = async () => {
         if (performance.now() > ends) return;
         const frame = new VideoFrame(target);
@@ -233,7 +235,7 @@
             const away = Math.abs(luma[index] - first[index]);
             if (away > drift) drift = away;
           }
-          changes.push({ max: highest, over2: changed, mse: squares / size, drift });
+          changes.push({ at_ms: Math.round(performance.now() - began), max: highest, over2: changed, mse: squares / size, drift });
         }
         first ??= luma;
         before = luma;
