@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 import sessioncast_signaling
-from sessioncast_signaling import models
+from sessioncast_signaling import models, models_access
 from support.shim import running_shim
 
 pytestmark = pytest.mark.unit
@@ -59,10 +59,10 @@ async def test_every_schema_has_an_example_and_every_route_a_sentence() -> None:
 
 
 def test_examples_fit_their_models() -> None:
-    for name, model in vars(models).items():
+    for model in (vars(models) | vars(models_access)).values():
         if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
             continue
-        if model is pydantic.BaseModel or name.startswith("_"):
+        if model in (pydantic.BaseModel, models.StrictRequest):
             continue
         extra = model.model_config["json_schema_extra"]
         assert isinstance(extra, dict)
@@ -76,7 +76,7 @@ def test_house_rules() -> None:
     """No wall clock or bare task outside of the modules whose job it is; small files."""
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
-        assert len(text.splitlines()) <= 450, path
+        assert len(text.splitlines()) <= 400, path
         tree = ast.parse(text)
         assert ast.get_docstring(tree), path
         names = {f"{n.value.id}.{n.attr}" for n in _attributes(tree)}

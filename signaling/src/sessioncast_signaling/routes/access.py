@@ -9,22 +9,18 @@ from ..clock import at
 from ..credentials import is_agent_credential
 from ..errors import Problem, unauthorized
 from ..ids import digest, new_link_id, new_link_secret
-from ..models import (
-    PAGE_DEFAULT,
+from ..models import PAGE_DEFAULT, Cursor, Limit, LinkPath, SessionPath
+from ..models_access import (
     AgentTokenAnswer,
     CreateLink,
-    Cursor,
     ExpectedView,
     JoinAnswer,
     JoinRequest,
-    Limit,
     LinkCreated,
     LinkList,
-    LinkPath,
     LinkView,
     OfferAnswer,
     OfferRequest,
-    SessionPath,
 )
 from ..offers import Offer
 from ..services import Services
