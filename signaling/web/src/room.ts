@@ -25,6 +25,12 @@ export interface Person {
   self: boolean;
 }
 
+export interface RoomEnd {
+  cause: 'removed' | 'deleted' | 'lost';
+  /** A sentence. */
+  why: string;
+}
+
 export interface RoomHandlers {
   agent(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
   screen(track: ScreenTrack | null): void;
@@ -32,8 +38,8 @@ export interface RoomHandlers {
   people(people: Person[]): void;
   recovering(): void;
   recovered(): void;
-  /** Comes once, and not after close(). `why` is a sentence. */
-  closed(why: string): void;
+  /** Comes once, and not after close(). */
+  closed(end: RoomEnd): void;
 }
 
 const WEBSOCKET_TIMEOUT_MS = 5_000;
@@ -125,7 +131,7 @@ export class RoomLink {
       }))
       .on(RoomEvent.Disconnected, alive((reason) => {
         this.#open = false;
-        this.#on.closed(closeWords(reason));
+        this.#on.closed(roomEnd(reason));
       }));
   }
 
@@ -184,12 +190,12 @@ function connectWords(error: unknown): string {
   return 'The media connection could not be made.';
 }
 
-function closeWords(reason: DisconnectReason | undefined): string {
+function roomEnd(reason: DisconnectReason | undefined): RoomEnd {
   switch (reason) {
-    case DisconnectReason.PARTICIPANT_REMOVED: return 'You were removed from the session.';
-    case DisconnectReason.ROOM_DELETED: return 'The session was closed.';
-    case DisconnectReason.SERVER_SHUTDOWN: return 'The media server is restarting.';
-    case DisconnectReason.DUPLICATE_IDENTITY: return 'The same ticket was used twice.';
-    default: return 'The media connection was lost.';
+    case DisconnectReason.PARTICIPANT_REMOVED: return { cause: 'removed', why: 'You were removed from the session.' };
+    case DisconnectReason.ROOM_DELETED: return { cause: 'deleted', why: 'The session was closed.' };
+    case DisconnectReason.SERVER_SHUTDOWN: return { cause: 'lost', why: 'The media server is restarting.' };
+    case DisconnectReason.DUPLICATE_IDENTITY: return { cause: 'lost', why: 'The same ticket was used twice.' };
+    default: return { cause: 'lost', why: 'The media connection was lost.' };
   }
 }

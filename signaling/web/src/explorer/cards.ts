@@ -8,7 +8,7 @@ import { icon } from '../ui/icons';
 import { STATE_TONES, STATE_WORDS, age } from './filter';
 import { Thumbnails } from './thumbs';
 
-const EMPTY: Record<SessionState, string> = { live: '', waiting: 'Waiting for its agent', reconnecting: 'Waiting for it to come back', ended: 'Over' };
+const EMPTY: Record<SessionState, string> = { live: '', waiting: 'Waiting for its agent', reconnecting: 'Waiting for it to come back', ended: 'This session is over' };
 
 interface Card {
   element: HTMLElement;

@@ -7,11 +7,13 @@ import * as api from '../api';
 import { ApiError } from '../api';
 import { apiKey, bearerFor, grantFor, keepApiKey, keepGrant } from '../grants';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
-import { H264_SUPPORTED, RoomLink, type RoomHandlers } from '../room';
+import { H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
 import type { Offer, Role } from '../types';
 
 export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
   state(state: State): void;
+  /** The link was for another session, to which this browser now holds a grant. */
+  elsewhere(session: string): void;
 }
 
 const POLL_MS = 2_000;
@@ -42,6 +44,7 @@ export class Connection {
   #recoveringSince_ms = 0;
   #watch: ReturnType<typeof setInterval> | null = null;
   #polling = false;
+  #end: RoomEnd['cause'] = 'lost';
   #closed = false;
 
   constructor(readonly session: string, secret: string | null, measure: boolean, readonly on: ConnectionHandlers) {
@@ -137,7 +140,7 @@ export class Connection {
         why = await this.#join(offer, signal);
       } catch (error) {
         if (signal.aborted || this.#closed) return;
-        const refusal = refusalOf(error);
+        const refusal = this.#afterEnd(refusalOf(error));
         if (refusal) return this.#dispatch({ type: 'refused', refusal });
         if (error instanceof ApiError) retryAfter_ms = error.retryAfter_ms;
         why = error instanceof Error ? error.message : 'Something unexpected happened.';
@@ -158,9 +161,9 @@ export class Connection {
       try {
         const answer = await api.join(secret, { signal });
         this.#secret = null;
-        if (answer.grant) keepGrant(this.session, { grant: answer.grant, role: answer.role });
-        if (answer.session === this.session) return answer;
-        throw new ApiError(404, 'other-session', 'This link opens another session.');
+        if (answer.grant) keepGrant(answer.session, { grant: answer.grant, role: answer.role });
+        if (answer.session !== this.session) this.on.elsewhere(answer.session);
+        return answer;
       } catch (error) {
         if (!(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500) throw error;
         this.#secret = null;
@@ -207,8 +210,8 @@ export class Connection {
 
   /** Resolves with the reason when the connection is over; rejects if it never came to be. */
   async #join(offer: Offer, signal: AbortSignal): Promise<string> {
-    let over: (why: string) => void = () => undefined;
-    const ended = new Promise<string>((resolve) => { over = resolve; });
+    let over: (end: RoomEnd) => void = () => undefined;
+    const ended = new Promise<RoomEnd>((resolve) => { over = resolve; });
     const mine = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => {
       if (!signal.aborted) handler(...args);
     };
@@ -231,15 +234,23 @@ export class Connection {
       closed: over,
     }, { measure: this.#measure });
     this.#room = room;
-    this.#giveUp = over;
-    signal.addEventListener('abort', () => over('superseded'), { once: true });
+    this.#giveUp = (why) => over({ cause: 'lost', why });
+    signal.addEventListener('abort', () => this.#giveUp('superseded'), { once: true });
     await room.connect(offer.server_url, offer.participant_token);
     if (signal.aborted) {
       room.close();
       return 'superseded';
     }
     this.#dispatch({ type: 'joined', now_ms: now() });
-    return ended;
+    const end = await ended;
+    this.#end = end.cause;
+    return end.why;
+  }
+
+  /** Refused right after the server had closed the room or put us out: then that is the reason to name. */
+  #afterEnd(refusal: Refusal | null): Refusal | null {
+    if (refusal !== 'link-used' && refusal !== 'sign-in') return refusal;
+    return { deleted: 'ended', removed: 'forbidden', lost: refusal }[this.#end] as Refusal;
   }
 
   #giveUp: (why: string) => void = () => undefined;

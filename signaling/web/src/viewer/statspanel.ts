@@ -14,7 +14,7 @@ const ROWS = [
   ['decoder', 'Decoder', 'The decoder that the browser chose.'],
 ] as const;
 
-const LATENCY_TIP = 'Glass to glass: from the capture of the desktop to the moment the browser shows that frame, for every frame. Both clocks are compared with the server’s.';
+const LATENCY_TIP = 'From the capture of a change on the desktop to the moment the browser shows that frame. A still screen has none to measure. Both clocks are compared with the server’s.';
 const MEASURE_TIP = 'Reads the capture time out of every frame. The reader is fixed when the connection is made, so switching this rejoins once; the last picture stays meanwhile.';
 
 export interface StatsPanel {
@@ -62,7 +62,7 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       values.get('decoder')!.parentElement!.hidden = !rates?.decoder;
     },
     setLatency(summary, perSecond, error_ms) {
-      put('now', summary ? milliseconds(summary.now_ms) : 'waiting…');
+      put('now', summary ? milliseconds(summary.now_ms) : 'no change yet');
       put('p50', summary ? milliseconds(summary.p50_ms) : '–');
       put('p95', summary ? milliseconds(summary.p95_ms) : '–');
       const now = values.get('now')!.parentElement!;

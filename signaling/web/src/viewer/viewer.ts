@@ -4,6 +4,7 @@ import '../css/viewer.css';
 import { keepPreference, preference } from '../grants';
 import type { State } from '../machine';
 import type { ScreenTrack } from '../room';
+import { navigate, sessionPath } from '../router';
 import { view } from '../sentences';
 import { toast } from '../ui/controls';
 import { closeMenu, toggleMenu } from '../ui/dialog';
@@ -55,6 +56,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       if (topic === 'cursor') picture.cursor.receive(payload);
     },
     people: head.setPeople,
+    elsewhere: (other) => navigate(sessionPath(other)),
   });
 
   picture.onFrame = (frame) => {
