@@ -60,7 +60,7 @@ def publish(results: dict[str, Any], out: Path, *, docs: bool) -> None:
 
 
 async def measure(chosen: plan.Plan, out: Path, soak_minutes: float) -> dict[str, Any]:
-    """Run the plan; SIGINT and SIGTERM end it in order."""
+    """Run the plan; SIGINT and SIGTERM end it in order, as soon as a blocking step is over."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,5 +1,6 @@
 """The plots of docs/performance.md, as SVG."""
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,11 @@ def cpu(results: Record, directory: Path, size: str) -> str | None:
     return _save(figure, directory, f"cpu-{size}.svg")
 
 
+def _mean_cores(runs: list[Record], count: int, part: str) -> float:
+    found = [run["cores"].get(part, 0.0) for run in runs if run["viewers"] == count]
+    return float(statistics.fmean(found))
+
+
 def viewers(results: Record, directory: Path) -> str | None:
     """CPU by number of viewers."""
     found = [record for record in results["extras"] if record["extra"] == "viewers"]
@@ -112,13 +118,12 @@ def viewers(results: Record, directory: Path) -> str | None:
         return None
     figure, axis = plt.subplots(figsize=(5, 3.4))
     for system in ORDER:
-        points = sorted(
-            (r["viewers"], r["cores"]["agent"], r["cores"]["agent"] + r["cores"].get("sfu", 0))
-            for r in found
-            if r["system"] == system
-        )
-        if points:
-            counts, agents, servers = zip(*points, strict=True)
+        runs = [record for record in found if record["system"] == system]
+        counts = sorted({record["viewers"] for record in runs})
+        if counts:
+            agents = [_mean_cores(runs, count, "agent") for count in counts]
+            sfus = [_mean_cores(runs, count, "sfu") for count in counts]
+            servers = [agent + sfu for agent, sfu in zip(agents, sfus, strict=True)]
             axis.plot(counts, servers, "o-", color=COLOURS[system], label=title(system))
             if agents != servers:
                 label = f"{title(system)}, agent alone"

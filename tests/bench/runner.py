@@ -16,6 +16,8 @@ from bench.sitting import run_scenes
 Record = dict[str, Any]
 RAW = ("samples_ms", "received_samples_ms", "updates_ms")
 SETTLE_S = 1.0
+PATIENCE = 3.0  # a sitting that takes so many times its plan has failed
+LOG_LINES = 6
 
 
 def results_of(
@@ -38,6 +40,10 @@ def results_of(
 def without_samples(results: Record) -> Record:
     """Return the results without single samples, for the repository."""
     short = {**results}
+    short["failures"] = [
+        {key: value for key, value in failure.items() if key != "logs"}
+        for failure in results["failures"]
+    ]
     for name in ("records", "extras"):
         short[name] = [
             {key: value for key, value in record.items() if key not in RAW}
@@ -49,6 +55,12 @@ def without_samples(results: Record) -> Record:
 def make_directory(directory: Path) -> None:
     """Make a sitting's directory, for its logs."""
     directory.mkdir(parents=True)
+
+
+def tails(directory: Path) -> dict[str, list[str]]:
+    """Return the end of every log of a sitting."""
+    logs = sorted(directory.glob("*.log")) + sorted(directory.glob("livekit-*/*.log"))
+    return {log.name: log.read_text(errors="replace").splitlines()[-LOG_LINES:] for log in logs}
 
 
 async def run(chosen: plan.Plan, out: Path, soak_minutes: float) -> Record:
@@ -70,20 +82,24 @@ async def run(chosen: plan.Plan, out: Path, soak_minutes: float) -> Record:
         progress.show(sitting.label)
         directory = out / "logs" / f"{number:03d}-{sitting.label}"
         make_directory(directory)
+        planned_s = plan.estimate_s(sitting, chosen.timing)
+        if sitting.extra == "soak":
+            planned_s += soak_minutes * 60
         try:
-            if sitting.extra:
-                records += await run_extra(
-                    sitting, chosen.timing, directory, progress.note, soak_minutes
-                )
-            else:
-                records += await run_scenes(sitting, chosen.timing, directory, progress.note)
+            async with asyncio.timeout(planned_s * PATIENCE + 60):
+                if sitting.extra:
+                    records += await run_extra(
+                        sitting, chosen.timing, directory, progress.note, soak_minutes
+                    )
+                else:
+                    records += await run_scenes(sitting, chosen.timing, directory, progress.note)
         except Exception as error:  # a rival's failure is a result, and never ends the run
             reason = f"{type(error).__name__}: {error}"
-            failures.append({"sitting": sitting.label, "reason": reason[:800]})
+            failure = {"sitting": sitting.label, "reason": reason[:800], "logs": tails(directory)}
+            failures.append(failure)
             progress.note(f"FAILED {sitting.label}: {reason[:400]}")
         shutil.rmtree(directory / "chromium", ignore_errors=True)
-        planned_s = soak_minutes * 60 if sitting.extra == "soak" else 0
-        progress.done(planned_s or plan.estimate_s(sitting, chosen.timing))
+        progress.done(planned_s)
         results = results_of(header, records, failures, began)
         _write(out / "results.json", results)
         await asyncio.sleep(SETTLE_S)
