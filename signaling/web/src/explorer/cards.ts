@@ -58,7 +58,7 @@ export class CardGrid {
     const state = h('span', { class: 'state' }, h('span', { class: 'dot', attrs: { 'aria-hidden': 'true' } }), word);
     const kind = h('span', {});
     const watching = h('span', {});
-    const watchers = h('span', { class: 'meta-item' }, icon('eye', 14), watching);
+    const watchers = h('span', { class: 'meta-item', attrs: { title: 'Watching now' } }, icon('eye', 14), watching, h('span', { class: 'visually-hidden', text: ' watching' }));
     const created = h('span', {});
     const empty = h('span', {});
     const control = h('span', { class: 'meta-control' });
@@ -83,11 +83,9 @@ export class CardGrid {
         setText(kind, session.kind === 'browser' ? 'Browser' : 'Desktop');
         watchers.hidden = session.watching === null;
         setText(watching, String(session.watching ?? 0));
-        setAttr(watchers, 'title', `${session.watching ?? 0} watching`);
         setText(empty, EMPTY[session.state]);
         setText(created, age(session.created_at, now_ms));
         setText(control, session.control ? `${session.control} has control` : '');
-        setAttr(link, 'aria-label', `Open ${session.session}: ${STATE_WORDS[session.state].toLowerCase()}, ${session.kind}${session.watching ? `, ${session.watching} watching` : ''}`);
       },
     };
   }

@@ -32,7 +32,12 @@ export function mountExplorer(root: HTMLElement): () => void {
   cleanup.add(() => feed?.close());
 
   const search = h('input', { class: 'field search-field', attrs: { type: 'search', placeholder: 'Search', 'aria-label': 'Search sessions', 'aria-keyshortcuts': '/', autocomplete: 'off', spellcheck: 'false' } });
-  search.addEventListener('input', () => { filter.query = search.value; show(); });
+  let typed = 0;
+  search.addEventListener('input', () => {
+    filter.query = search.value;
+    cancelAnimationFrame(typed);
+    typed = requestAnimationFrame(show);
+  });
   const sort = h('select', { class: 'field sort', attrs: { 'aria-label': 'Sort' } }, ...SORTS.map(([value, text]) => h('option', { attrs: { value }, text })));
   sort.addEventListener('change', () => { filter.sort = sort.value as Sort; show(); });
   const chipButtons = CHIPS.map(([chip, label]) => {

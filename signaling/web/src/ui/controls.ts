@@ -29,9 +29,12 @@ let toasts: HTMLElement | null = null;
 const TOAST_MS = 4_000;
 
 export function toast(message: string): void {
-  toasts ??= document.body.appendChild(h('div', { class: 'toasts', attrs: { role: 'status', 'aria-live': 'polite' } }));
+  toasts ??= document.body.appendChild(h('div', { class: 'toasts', attrs: { role: 'status', 'aria-live': 'polite', popover: 'manual' } }));
   const element = h('div', { class: 'toast', text: message });
   toasts.append(element);
+  // Into the top layer, over whatever dialog is open by now.
+  if (toasts.matches(':popover-open')) toasts.hidePopover();
+  toasts.showPopover();
   setTimeout(() => element.remove(), TOAST_MS);
 }
 
@@ -63,7 +66,7 @@ export function copyField(value: string, label: string): HTMLElement {
 
 /** One tool tip for the whole page, for pointer and keyboard alike: any element with `data-tip`. */
 export function installTips(): void {
-  const tip = document.body.appendChild(h('div', { class: 'tip', attrs: { role: 'tooltip', id: 'tip', hidden: true } }));
+  const tip = h('div', { class: 'tip', attrs: { role: 'tooltip', id: 'tip', hidden: true } });
   let owner: HTMLElement | null = null;
   let timer = 0;
   const hide = (): void => {
@@ -74,6 +77,7 @@ export function installTips(): void {
   };
   const show = (element: HTMLElement): void => {
     owner = element;
+    (element.closest('dialog, main') ?? document.body).append(tip);
     tip.textContent = element.dataset['tip'] ?? '';
     tip.hidden = false;
     if (element.getAttribute('aria-label') === null || element.dataset['tip'] !== element.getAttribute('aria-label')) element.setAttribute('aria-describedby', 'tip');

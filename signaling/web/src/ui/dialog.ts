@@ -83,7 +83,7 @@ export function toggleMenu(owner: HTMLElement, items: MenuItem[]): void {
     if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget) && event.relatedTarget !== owner) close(false);
   });
   // Inside the dialog that its button is in: the page below a modal one is inert.
-  (owner.closest('dialog') ?? document.body).append(element);
+  (owner.closest('dialog, main') ?? document.body).append(element);
   position(element, owner);
   owner.setAttribute('aria-expanded', 'true');
   document.addEventListener('pointerdown', away, true);

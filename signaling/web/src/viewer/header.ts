@@ -88,7 +88,7 @@ function peopleButton(): { element: HTMLElement; set(people: Person[]): void } {
     set(people) {
       element.hidden = people.length === 0;
       setText(number, String(people.length));
-      toggle.setAttribute('aria-label', people.length === 1 ? 'Only you are here' : `${people.length} people are here`);
+      toggle.setAttribute('aria-label', people.length === 1 ? '1 person here: you' : `${people.length} people here`);
       toggle.dataset['tip'] = toggle.getAttribute('aria-label')!;
       list.replaceChildren(...people.map((person) => h('li', {}, h('span', { class: 'avatar', attrs: { 'aria-hidden': 'true' }, text: initials(person.name) }), h('span', { text: person.name }), person.self ? h('small', { text: 'you' }) : null)));
     },
