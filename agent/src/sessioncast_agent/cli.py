@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from sessioncast_agent import __version__
 from sessioncast_agent.config import (
@@ -23,6 +22,7 @@ from sessioncast_agent.config import (
 )
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.logs import redact, setup_logging
 
 EXIT_CANNOT_START = 3
 
@@ -34,17 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback could show secrets of the environment
     rich_markup_mode=None,
 )
-
-
-def setup_logging(verbose: bool) -> None:
-    """One line an event on stderr."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    for noisy in ("livekit", "libav", "asyncio", "aiohttp"):
-        logging.getLogger(noisy).setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 @app.command()
@@ -127,6 +116,8 @@ def agent(
     settings = AgentSettings(
         session=check_session(session),
         display=check_display(display),
+        fps=check_fps(fps),
+        max_bitrate_bps=parse_bitrate_bps(max_bitrate),
         tokens=token_settings(
             livekit_url=livekit_url,
             livekit_token=livekit_token,
@@ -135,8 +126,6 @@ def agent(
             credential_file=credential_file,
             enroll_key_file=enroll_key_file,
         ),
-        fps=check_fps(fps),
-        max_bitrate_bps=parse_bitrate_bps(max_bitrate),
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
@@ -157,12 +146,13 @@ def main() -> None:
     """Entry point: one sentence on stderr and exit status 3 for what can never start."""
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
-        print(f"sessioncast: {error.format_message()}", file=sys.stderr)
+    except TyperException as error:
+        message = getattr(error, "format_message", error.__str__)()  # adds the option's name
+        print(redact(f"sessioncast: {message}"), file=sys.stderr)
         sys.exit(EXIT_CANNOT_START)
     except CannotStart as error:
-        print(f"sessioncast: {error}", file=sys.stderr)
+        print(redact(f"sessioncast: {error}"), file=sys.stderr)
         sys.exit(EXIT_CANNOT_START)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

@@ -59,6 +59,7 @@ class UsageMeter:
         self._gone_ns = dict.fromkeys(STAGES, 0)
         self._staged_ns = dict.fromkeys(STAGES, 0)
         self._moved_ns: dict[int, int] = {}
+        self._ended: set[int] = set()
         self._watched_s = 0.0
         self._watched_since: float | None = None
 
@@ -66,6 +67,7 @@ class UsageMeter:
         """Declare that the calling thread belongs to `stage`."""
         with self._lock:
             self._owner[threading.get_native_id()] = stage
+            self._ended.discard(threading.get_native_id())
 
     def thread_ended(self) -> None:
         """The calling thread is about to end; keep what it used."""
@@ -73,6 +75,7 @@ class UsageMeter:
             task_id = threading.get_native_id()
             self._seen_ns[task_id] = time.thread_time_ns()
             self._retire(task_id)
+            self._ended.add(task_id)  # the kernel still lists it for a moment
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -121,7 +124,9 @@ class UsageMeter:
             used_ns = thread_cpu_ns(task_id)
             if used_ns is not None:
                 alive.add(task_id)
-                self._seen_ns[task_id] = used_ns
+                if task_id not in self._ended:
+                    self._seen_ns[task_id] = used_ns
+        self._ended &= alive
         for task_id in set(self._seen_ns) - alive:
             self._retire(task_id)
 

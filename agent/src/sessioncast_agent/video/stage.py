@@ -89,7 +89,8 @@ class VideoStage:
         """Ask the thread to end and wait; False when it did not within `timeout_s`."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:  # started
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def set_watched(self, watched: bool) -> None:

@@ -139,7 +139,8 @@ class X11Capture:
         """End the thread; one that hangs in the X server is left behind (it is a daemon)."""
         self._stopping = True
         self._waker.wake()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:  # started
+            self._thread.join(timeout_s)
         if self._thread.is_alive():
             log.warning("the capture thread hangs in the X server and is abandoned")
         else:

@@ -76,7 +76,8 @@ class X11Pointer:
         """End the thread; one that hangs in the X server is left behind."""
         self._stopping = True
         self._waker.wake()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:  # started
+            self._thread.join(timeout_s)
         if not self._thread.is_alive():
             self._waker.close()
 

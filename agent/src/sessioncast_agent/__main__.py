@@ -1,0 +1,5 @@
+"""`python -m sessioncast_agent` is `sessioncast`."""
+
+from sessioncast_agent.cli import main
+
+main()
