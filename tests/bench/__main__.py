@@ -26,19 +26,21 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--quick", action="store_true", help="720p, one run, short windows (7 min)")
     mode.add_argument(
-        "--quick", action="store_true", help="720p, one run, short windows (default; 7 min)"
-    )
-    mode.add_argument(
-        "--full", action="store_true", help="both sizes, three runs, every extra (65 min)"
+        "--full",
+        action="store_true",
+        help="both sizes, three runs, every extra, a soak of 10 min (75 min; default)",
     )
     names = ", ".join((*plan.ORDER, *plan.SIZES, *plan.SCENES, *plan.EXTRAS))
     parser.add_argument("--only", default="", metavar="A,B", help=f"keep only these of: {names}")
     parser.add_argument("--runs", type=int, help="runs of each cell, instead of the mode's")
-    parser.add_argument("--soak", type=float, default=0, metavar="MIN", help="watch memory, too")
+    parser.add_argument("--soak", type=float, metavar="MIN", help="watch memory so long (full: 10)")
     parser.add_argument("--out", type=Path, help="directory (default .run/bench/TIME)")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md and plots")
-    parser.add_argument("--no-docs", action="store_true", help="do not (--full does by itself)")
+    parser.add_argument(
+        "--no-docs", action="store_true", help="do not write them (a whole --full run does)"
+    )
     parser.add_argument("--report", type=Path, metavar="JSON", help="only report an earlier run")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     return parser.parse_args()
@@ -75,31 +77,32 @@ def main() -> int:
         results = json.loads(args.report.read_text())
         publish(results, args.report.parent, docs=args.docs)
         return 0
-    mode = "full" if args.full else "quick"
+    mode = "quick" if args.quick else "full"
     only = [name for name in args.only.split(",") if name]
     try:
         chosen = plan.make(mode, only, args.runs)
     except ValueError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    if args.soak:
+    soak_minutes = args.soak if args.soak is not None else (0 if args.quick or only else 10)
+    if soak_minutes:
         soak = plan.Sitting("sessioncast", "720p", 0, scenes=(), extra="soak")
         chosen = plan.Plan(chosen.mode, chosen.timing, (*chosen.sittings, soak))
     if args.plan:
         for sitting in chosen.sittings:
             scenes = " ".join(sitting.scenes)
             sys.stdout.write(f"{sitting.label} {scenes}\n")
-        sys.stdout.write(f"about {(chosen.seconds() + args.soak * 60) / 60:.0f} min\n")
+        sys.stdout.write(f"about {(chosen.seconds() + soak_minutes * 60) / 60:.0f} min\n")
         return 0
     started = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     out = (args.out or REPOSITORY / ".run" / "bench" / started).resolve()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        results = asyncio.run(measure(chosen, out, args.soak))
+        results = asyncio.run(measure(chosen, out, soak_minutes))
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.stderr.write(f"\nbench: stopped; what was measured is in {out}/results.json\n")
         return 130
-    publish(results, out, docs=args.docs or (args.full and not args.no_docs))
+    publish(results, out, docs=args.docs or not (args.quick or only or args.no_docs))
     if args.out is None:
         latest = out.parent / "latest"
         with contextlib.suppress(FileNotFoundError):

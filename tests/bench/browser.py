@@ -88,6 +88,33 @@ class Reading:
     error: str | None
 
 
+@dataclass
+class Grab:
+    """One picture of the page: as RGB, and the decoder's luma plane where there is one."""
+
+    after_ms: float
+    rgb: NDArray[np.uint8]
+    luma: NDArray[np.uint8] | None
+    matrix: str | None  # as the stream says: bt709, smpte170m …
+    full_range: bool
+
+
+def _grab(item: dict[str, Any]) -> Grab:
+    picture = Image.open(io.BytesIO(base64.b64decode(item["png"]))).convert("RGB")
+    plane = item["luma"]
+    luma = None
+    if plane is not None:
+        data = np.frombuffer(base64.b64decode(plane["data"]), dtype=np.uint8)
+        luma = data.reshape(plane["height"], plane["stride"])[:, : plane["width"]]
+    return Grab(
+        after_ms=item["at_us"] / 1000,
+        rgb=np.asarray(picture),
+        luma=luma,
+        matrix=plane["matrix"] if plane else None,
+        full_range=bool(plane and plane["full"]),
+    )
+
+
 class Viewer:
     """One page of the browser."""
 
@@ -145,21 +172,13 @@ class Viewer:
         answer: dict[str, Any] = await self.evaluate("() => bench.stats()")
         return answer
 
-    async def grabs(
-        self, from_us: int, delays_ms: tuple[int, ...]
-    ) -> list[tuple[float, NDArray[np.uint8]]]:
-        """Return (ms after from_us, RGB picture) for each delay."""
+    async def grabs(self, from_us: int, delays_ms: tuple[int, ...]) -> list[Grab]:
+        """Return what the page shows at each delay after from_us."""
         taken = await self.evaluate(
             "([from, delays]) => bench.grabs(from, delays)",
             [from_us, [delay * 1000 for delay in delays_ms]],
         )
-        return [
-            (
-                item["at_us"] / 1000,
-                np.asarray(Image.open(io.BytesIO(base64.b64decode(item["png"]))).convert("RGB")),
-            )
-            for item in taken
-        ]
+        return [_grab(item) for item in taken]
 
 
 class Browser:

@@ -62,6 +62,7 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
             [
                 title(system),
                 "/".join(_number(latency.get(name)) for name in ("p50", "p95", "p99")),
+                " ".join(_number(p50) for p50 in cell["p50_by_run_ms"]),
                 _number(cell["received_ms"].get("p50")),
                 _number(cell["update_ms"].get("p50")),
                 f"{latency['n']}",
@@ -69,8 +70,12 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
                 f"{agent:.3f}" + (f" + {sfu['mean']:.3f}" if sfu else ""),
                 _number(cell["kbps"]["mean"]),
                 _number(cell["rss_mib"]["agent"]["max"]),
-                f"{half['psnr_y_db']:.1f} / {half['ssim_y']:.4f}" if half else NONE,
-                f"{100 * cell['refused_share']:.1f} %",
+                (
+                    f"{half['psnr_y_db']:.1f}, {half['psnr_rgb_db']:.1f} / {half['ssim_y']:.4f}"
+                    if half
+                    else NONE
+                ),
+                f"{100 * cell['refused_share']:.1f} % / {cell['never_seen']} / {cell['negative']}",
                 _number(ratio, 2),
                 _number(cores_ratio, 2),
             ]
@@ -80,6 +85,7 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
     head = [
         "system",
         "p50/p95/p99 ms",
+        "p50 by run",
         "received p50 ms",
         "every change p50 ms",
         "n",
@@ -87,8 +93,8 @@ def scene_table(results: Record, size: str, scene: str, fps: int = 60) -> str | 
         "cores (+ SFU)",
         "kb/s",
         "RSS MiB",
-        "PSNR dB / SSIM at 0.5 s",
-        "torn",
+        "PSNR luma, RGB dB / SSIM at 0.5 s",
+        "torn / lost / negative",
         "our p50 ÷ its",
         "our cores ÷ its",
     ]

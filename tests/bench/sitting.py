@@ -145,13 +145,13 @@ async def measure(bench: Bench, scene: str, window_s: float | None = None) -> Re
     )
 
 
-async def _quality(bench: Bench, stopped_us: int) -> list[dict[str, float]]:
+async def _quality(bench: Bench, stopped_us: int) -> list[Record]:
     shots = await bench.viewer.grabs(stopped_us, GRAB_DELAYS_MS)
     screen = canvas.grab(bench.display.name)
     found = []
-    for at_ms, picture in shots:
-        measured = await asyncio.to_thread(quality.compare, screen, picture)
-        found.append({"after_ms": round(at_ms), **measured})
+    for shot in shots:
+        measured = await asyncio.to_thread(quality.compare, screen, shot)
+        found.append({"after_ms": round(shot.after_ms), **measured})
     return found
 
 

@@ -40,7 +40,7 @@ def _pool_cell(runs: list[Record]) -> Record:
         part: stats.spread([run["cores"][part] for run in runs if part in run["cores"]])
         for part in first["cores"]
     }
-    shots: dict[int, list[dict[str, float]]] = defaultdict(list)
+    shots: dict[int, list[Record]] = defaultdict(list)
     for run in runs:
         for index, shot in enumerate(run["quality"]):
             shots[index].append(shot)
@@ -77,6 +77,7 @@ def _pool_cell(runs: list[Record]) -> Record:
         },
         "quality": [
             {
+                "matrix": group[0]["matrix"],
                 "after_ms": round(sum(shot["after_ms"] for shot in group) / len(group)),
                 **{
                     name: round(min(shot[name] for shot in group), 4)

@@ -35,7 +35,7 @@ class Figures:
         found = [
             cell["rss_mib"]["agent"]["max"]
             for cell in self._cells.values()
-            if cell["system"] == "sessioncast"
+            if (cell["system"], cell["size"]) == ("sessioncast", "720p")
         ]
         return max(found, default=None)
 

@@ -57,7 +57,15 @@ def _record(system: str, run: int, latency_ms: float, cores: float) -> dict[str,
         "kbps": 8000.0,
         "memory": {"agent": {"rss_mib": 100.0, "pss_mib": 90.0}},
         "counters": {"presented": 10, "refused": 1},
-        "quality": [{"after_ms": 500, "psnr_y_db": 50.0 + run, "ssim_y": 0.9, "psnr_rgb_db": 40.0}],
+        "quality": [
+            {
+                "after_ms": 500,
+                "psnr_y_db": 50.0 + run,
+                "ssim_y": 0.9,
+                "psnr_rgb_db": 40.0,
+                "matrix": "bt709",
+            }
+        ],
     }
 
 

@@ -150,7 +150,26 @@
   async function pngOf(bitmap) {
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
+    return base64(new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer()));
+  }
+
+  // The decoder's own luma, before any conversion to RGB; null for a canvas.
+  async function lumaOf(target) {
+    if (!(target instanceof HTMLVideoElement)) return null;
+    const frame = new VideoFrame(target);
+    try {
+      if (!/^(I4|NV12)/.test(frame.format ?? "")) return null;
+      const data = new Uint8Array(frame.allocationSize());
+      const [plane] = await frame.copyTo(data);
+      const { width, height } = frame.visibleRect;
+      const { matrix, fullRange } = frame.colorSpace;
+      return { data: data.subarray(plane.offset, plane.offset + plane.stride * height), stride: plane.stride, width, height, matrix, full: fullRange };
+    } finally {
+      frame.close();
+    }
+  }
+
+  function base64(bytes) {
     let text = "";
     for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
     return btoa(text);
@@ -197,10 +216,13 @@
       const taken = [];
       for (const delay_us of delays_us) {
         await sleepUntil(from_us + delay_us);
-        taken.push({ at_us: now_us() - from_us, bitmap: await createImageBitmap(surface()) });
+        const at_us = now_us() - from_us;
+        taken.push({ at_us, bitmap: await createImageBitmap(surface()), luma: await lumaOf(surface()) });
       }
       const answer = [];
-      for (const { at_us, bitmap } of taken) answer.push({ at_us, png: await pngOf(bitmap) });
+      for (const { at_us, bitmap, luma } of taken) {
+        answer.push({ at_us, png: await pngOf(bitmap), luma: luma && { ...luma, data: base64(luma.data) } });
+      }
       return answer;
     },
     // How much each presented frame differs from the one before, on a screen that is still.
