@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -10,6 +9,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from support.livekit import find_livekit_server
 
 pytestmark = pytest.mark.integration
 
@@ -32,10 +33,8 @@ def on_free_ports(text: str) -> str:
 
 
 def run_server(config: Path) -> tuple[subprocess.Popen[bytes], str]:
-    server = shutil.which("livekit-server")
-    assert server, "livekit-server is missing; 'make setup' builds it"
     process = subprocess.Popen(
-        [server, "--config", str(config), "--bind", "127.0.0.1"],
+        [str(find_livekit_server()), "--config", str(config), "--bind", "127.0.0.1"],
         env={**os.environ, "LIVEKIT_KEYS": "APItest: " + "s" * 40},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
