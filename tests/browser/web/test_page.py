@@ -9,7 +9,7 @@ import pytest
 
 from support.agent_process import agent_process, call
 from support.shim_process import API_KEY, ShimProcess
-from support.xserver import Canvas, XServer
+from support.xserver import Canvas, XServer, x_server
 
 from .conftest import Browsers, Guest
 
@@ -88,6 +88,22 @@ async def test_it_waits_goes_live_by_itself_and_says_when_all_is_over(
     await guest.page.reload()
     await guest.page.wait_for_selector(".sentence")
     assert await guest.violations() == []
+
+
+async def test_a_display_that_dies_and_comes_back_is_said_in_words(
+    browsers: Browsers, shim: ShimProcess, tmp_path: Path
+) -> None:
+    with x_server(tmp_path, "800x600") as own, agent_process(shim, own, tmp_path, "dies") as agent:
+        agent.wait_ready()
+        guest = await browsers.guest()
+        await guest.page.goto(link(shim, "dies"))
+        await guest.state("Live")
+        own.kill()
+        await guest.sentence("display is away; waiting for it to come back")
+        assert await guest.page.is_visible(".picture-frame")  # the last picture, dimmed
+        own.start()
+        await guest.state("Live", within_s=25)
+        await clean(guest)
 
 
 async def test_latency_is_measured_per_frame_and_the_pointer_is_drawn(
