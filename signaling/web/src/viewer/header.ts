@@ -86,7 +86,9 @@ function peopleButton(): { element: HTMLElement; set(people: Person[]): void } {
   return {
     element,
     set(people) {
-      element.hidden = people.length === 0;
+      // The button only: its place keeps the tabs in the middle.
+      toggle.hidden = people.length === 0;
+      if (toggle.hidden) show(false);
       setText(number, String(people.length));
       toggle.setAttribute('aria-label', people.length === 1 ? '1 person here: you' : `${people.length} people here`);
       toggle.dataset['tip'] = toggle.getAttribute('aria-label')!;
