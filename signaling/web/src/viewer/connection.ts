@@ -5,10 +5,11 @@
 
 import * as api from '../api';
 import { ApiError } from '../api';
-import { apiKey, bearerFor, grantFor, keepApiKey, keepGrant } from '../grants';
+import { bearerFor } from '../grants';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
 import { H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
-import type { Offer, Role } from '../types';
+import type { Offer } from '../types';
+import { Access, refusalOf } from './access';
 
 export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
   state(state: State): void;
@@ -35,7 +36,7 @@ const sleep = (ms: number, wake: AbortSignal): Promise<void> =>
 export class Connection {
   #state: State = initial;
   #room: RoomLink | null = null;
-  #secret: string | null;
+  readonly #access: Access;
   #measure: boolean;
   /** Aborted to end the present attempt: a new run, or the end. */
   #run = new AbortController();
@@ -48,7 +49,11 @@ export class Connection {
   #closed = false;
 
   constructor(readonly session: string, secret: string | null, measure: boolean, readonly on: ConnectionHandlers) {
-    this.#secret = secret;
+    this.#access = new Access(session, secret, {
+      redeem: () => this.#dispatch({ type: 'redeem' }),
+      offer: () => this.#dispatch({ type: 'offer' }),
+      elsewhere: on.elsewhere,
+    });
     this.#measure = measure;
   }
 
@@ -134,7 +139,7 @@ export class Connection {
       let why: string;
       let retryAfter_ms: number | null = null;
       try {
-        const offer = await this.#offer(signal);
+        const offer = await this.#access.offer(signal);
         if (signal.aborted) return;
         this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, now_ms: now() });
         why = await this.#join(offer, signal);
@@ -151,60 +156,6 @@ export class Connection {
       this.#dispatch({ type: 'lost', why, now_ms: now(), wait_ms });
       this.#wake = new AbortController();
       await sleep(wait_ms, AbortSignal.any([this.#wake.signal, signal]));
-    }
-  }
-
-  async #offer(signal: AbortSignal): Promise<Offer> {
-    const secret = this.#secret;
-    if (secret) {
-      this.#dispatch({ type: 'redeem' });
-      try {
-        const answer = await api.join(secret, { signal });
-        this.#secret = null;
-        if (answer.grant) keepGrant(answer.session, { grant: answer.grant, role: answer.role });
-        if (answer.session !== this.session) this.on.elsewhere(answer.session);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500) throw error;
-        this.#secret = null;
-        // The printed link opened a second time: this browser's own grant still does.
-        if (!grantFor(this.session)) throw error.status === 410 && error.type === 'session-ended' ? error : new LinkUsed();
-      }
-    }
-    this.#dispatch({ type: 'offer' });
-    const key = apiKey();
-    const grant = grantFor(this.session);
-    if (grant && (secret || !key)) return this.#offerByGrant(grant.grant, grant.role, signal);
-    if (!key) throw new ApiError(401, 'unauthorized', 'Nothing to sign in with.');
-    try {
-      return await this.#offerByKey(key, signal);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 401) throw error;
-      keepApiKey(null);
-      if (grant) return this.#offerByGrant(grant.grant, grant.role, signal);
-      throw new KeyRefused();
-    }
-  }
-
-  async #offerByGrant(grant: string, role: Role, signal: AbortSignal): Promise<Offer> {
-    try {
-      return await api.offer(this.session, role, { bearer: grant, signal });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        keepGrant(this.session, null);
-        throw new LinkUsed();
-      }
-      throw error;
-    }
-  }
-
-  /** The explorer's people may steer if their key says so, and watch otherwise. */
-  async #offerByKey(key: string, signal: AbortSignal): Promise<Offer> {
-    try {
-      return await api.offer(this.session, 'operator', { bearer: key, signal });
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
-      return api.offer(this.session, 'observer', { bearer: key, signal });
     }
   }
 
@@ -297,22 +248,5 @@ export class Connection {
     }
     await sleep(POLL_MS, signal);
     this.#polling = false;
-  }
-}
-
-class LinkUsed extends Error {}
-class KeyRefused extends Error {}
-
-function refusalOf(error: unknown): Refusal | null {
-  if (error instanceof LinkUsed) return 'link-used';
-  if (error instanceof KeyRefused) return 'key-refused';
-  if (!(error instanceof ApiError)) return null;
-  switch (error.status) {
-    case 401: return 'sign-in';
-    case 403: return 'forbidden';
-    case 404:
-    case 422: return 'unknown-session';
-    case 410: return 'ended';
-    default: return null;
   }
 }

@@ -1,0 +1,94 @@
+/** Getting in: a join link once, then this browser's grant or the API key. */
+
+import * as api from '../api';
+import { ApiError } from '../api';
+import { apiKey, grantFor, keepApiKey, keepGrant } from '../grants';
+import type { Refusal } from '../machine';
+import type { Offer, Role } from '../types';
+
+export interface AccessHandlers {
+  redeem(): void;
+  offer(): void;
+  /** The link was for another session, to which this browser now holds a grant. */
+  elsewhere(session: string): void;
+}
+
+export class Access {
+  #secret: string | null;
+
+  constructor(readonly session: string, secret: string | null, readonly on: AccessHandlers) {
+    this.#secret = secret;
+  }
+
+  /** The next way in, or an error that `refusalOf` knows, or one that is worth another try. */
+  async offer(signal: AbortSignal): Promise<Offer> {
+    const secret = this.#secret;
+    if (secret) {
+      this.on.redeem();
+      try {
+        const answer = await api.join(secret, { signal });
+        this.#secret = null;
+        if (answer.grant) keepGrant(answer.session, { grant: answer.grant, role: answer.role });
+        if (answer.session !== this.session) this.on.elsewhere(answer.session);
+        return answer;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500) throw error;
+        this.#secret = null;
+        // The printed link opened a second time: this browser's own grant still does.
+        if (!grantFor(this.session)) throw error.status === 410 && error.type === 'session-ended' ? error : new LinkUsed();
+      }
+    }
+    this.on.offer();
+    const key = apiKey();
+    const grant = grantFor(this.session);
+    if (grant && (secret || !key)) return this.#offerByGrant(grant.grant, grant.role, signal);
+    if (!key) throw new ApiError(401, 'unauthorized', 'Nothing to sign in with.');
+    try {
+      return await this.#offerByKey(key, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      keepApiKey(null);
+      if (grant) return this.#offerByGrant(grant.grant, grant.role, signal);
+      throw new KeyRefused();
+    }
+  }
+
+  async #offerByGrant(grant: string, role: Role, signal: AbortSignal): Promise<Offer> {
+    try {
+      return await api.offer(this.session, role, { bearer: grant, signal });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        keepGrant(this.session, null);
+        throw new LinkUsed();
+      }
+      throw error;
+    }
+  }
+
+  /** The explorer's people may steer if their key says so, and watch otherwise. */
+  async #offerByKey(key: string, signal: AbortSignal): Promise<Offer> {
+    try {
+      return await api.offer(this.session, 'operator', { bearer: key, signal });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      return api.offer(this.session, 'observer', { bearer: key, signal });
+    }
+  }
+}
+
+class LinkUsed extends Error {}
+class KeyRefused extends Error {}
+
+export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof LinkUsed) return 'link-used';
+  if (error instanceof KeyRefused) return 'key-refused';
+  if (!(error instanceof ApiError)) return null;
+  switch (error.status) {
+    case 401: return 'sign-in';
+    case 403: return 'forbidden';
+    case 404:
+    case 422: return 'unknown-session';
+    case 410: return 'ended';
+    default: return null;
+  }
+}
