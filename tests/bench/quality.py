@@ -25,7 +25,7 @@ def compare(screen: Pixels, grab: Grab) -> dict[str, float | str]:
     """Compare an X screenshot (BGRX) with a picture of the page, below the barcode.
 
     Luma is the decoder's plane, by the matrix and range that the stream names, against the exact
-    value (whole levels alone make 59 dB the most that it can reach). Colour is what the page shows.
+    value (whole levels alone make about 60 dB the most it can reach). Colour is what the page shows.
     """
     top = barcode.BAND_PX
     height, width = screen.shape[:2]
@@ -33,7 +33,8 @@ def compare(screen: Pixels, grab: Grab) -> dict[str, float | str]:
     picture = grab.rgb[top:height, :width].astype(np.float64)
     if reference.shape != picture.shape:
         raise ValueError(f"the page's picture is {grab.rgb.shape[1]}x{grab.rgb.shape[0]}")
-    weights = BT601 if grab.matrix in ("smpte170m", "bt470bg") else BT709
+    says_601 = grab.matrix in ("smpte170m", "bt470bg")
+    weights, other = (BT601, BT709) if says_601 else (BT709, BT601)
     luma = reference @ weights
     if grab.luma is None:
         seen = picture @ weights
@@ -44,6 +45,8 @@ def compare(screen: Pixels, grab: Grab) -> dict[str, float | str]:
     similar = structural_similarity(luma, seen, data_range=255)  # type: ignore[no-untyped-call]
     return {
         "psnr_y_db": _psnr(luma, seen),
+        # far above the line before: the stream names the wrong matrix, and its colours are off
+        "psnr_y_other_matrix_db": _psnr(reference @ other, seen),
         "ssim_y": round(float(similar), 5),
         "psnr_rgb_db": _psnr(reference, picture),
         "matrix": grab.matrix or "rgb",

@@ -173,11 +173,13 @@ def _viewers_table(results: Record) -> str | None:
             "/".join(_number(record["latency_ms"].get(name)) for name in ("p50", "p95")),
             _number(record["delivered_fps"], 1),
             _number(record["cores"]["host"], 2),
+            f"{sum(got > 0 for got in record['received_by_viewer'])}",
         ]
         for record in results["extras"]
         if record["extra"] == "viewers"
     ]
     head = ["system", "viewers", "agent cores", "SFU cores", "p50/p95 ms", "new fps", "host cores"]
+    head.append("served")
     return _table(head, rows) if rows else None
 
 

@@ -81,7 +81,7 @@ def _pool_cell(runs: list[Record]) -> Record:
                 "after_ms": round(sum(shot["after_ms"] for shot in group) / len(group)),
                 **{
                     name: round(min(shot[name] for shot in group), 4)
-                    for name in ("psnr_y_db", "ssim_y", "psnr_rgb_db")
+                    for name in ("psnr_y_db", "psnr_y_other_matrix_db", "ssim_y", "psnr_rgb_db")
                 },
             }
             for _, group in sorted(shots.items())
