@@ -25,7 +25,7 @@ def compare(screen: Pixels, grab: Grab) -> dict[str, float | str]:
     """Compare an X screenshot (BGRX) with a picture of the page, below the barcode.
 
     Luma is the decoder's plane, by the matrix and range that the stream names, against the exact
-    value (whole levels alone make about 60 dB the most it can reach). Colour is what the page shows.
+    value (whole levels alone make about 60 dB its most). Colour is what the page shows.
     """
     top = barcode.BAND_PX
     height, width = screen.shape[:2]
