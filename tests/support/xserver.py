@@ -178,13 +178,17 @@ class Canvas:
         self.window.fill_rectangle(self.gc, x, y, w or self.width_px, h or self.height_px)
 
     def text_page(self, seed: int) -> None:
-        """A full page of small text, different for each seed."""
+        """A page of small text such as a terminal or an editor shows, different for each seed."""
         self.fill(0xFFFFFF)
         rng = np.random.default_rng(seed)
         self.gc.change(foreground=0x101010)
+        columns = self.width_px // 6
         for y in range(14, self.height_px, 14):
-            letters = rng.integers(33, 126, self.width_px // 7, dtype=np.uint8)
-            self.window.draw_text(self.gc, 4, y, bytes(letters))
+            words: list[bytes] = []
+            length = int(rng.integers(columns // 8, columns))
+            while sum(map(len, words)) + len(words) < length:
+                words.append(bytes(rng.integers(97, 123, int(rng.integers(2, 10)), np.uint8)))
+            self.window.draw_text(self.gc, 4, y, b" ".join(words)[:columns])
         self.display.sync()
 
     def storm(self, seconds: float, seed: int = 0, fps: int = 60) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -144,6 +145,7 @@ app.command("demo")(demo_command)
 
 def main() -> None:
     """Entry point: one sentence on stderr and exit status 3 for what can never start."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the session has its own handler
     try:
         code = app(standalone_mode=False)
     except TyperException as error:

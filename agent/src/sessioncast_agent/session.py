@@ -215,6 +215,7 @@ class AgentSession:
         for person in join.expected:
             self._audience.expect(person, monotonic_us())
         self._video.new_transport()
+        self._backend.snapshot()  # one picture to prime the new track with
         self._announce()
         self._attributes_due.set()
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from sessioncast_agent.logs import RedactingFormatter, redact
 
 pytestmark = pytest.mark.unit

@@ -79,6 +79,13 @@ class TestSchedule:
         assert decision.action is Action.FRESH
         assert not decision.idr
 
+    def test_a_woken_stage_keeps_the_fresh_picture_for_the_idr_that_a_viewer_asks_for(self) -> None:
+        schedule = still_schedule()
+        now_us = T0 + 500_000
+        assert decide(schedule, now_us, has_fresh=True, holding=True).action is Action.WAIT
+        asked = decide(schedule, now_us, has_fresh=True, holding=True, idr_due_at_us=now_us)
+        assert asked == Decision(Action.FRESH, idr=True)
+
     def test_two_captures_are_never_in_the_same_millisecond(self) -> None:
         decision = decide(still_schedule(), T0 + 1_000, has_fresh=True)
         assert decision.action is Action.WAIT

@@ -21,7 +21,7 @@ from sessioncast_agent.media import AccessUnit
 from sessioncast_agent.video.vbv import VbvMirror
 
 SHARP_QP = 16  # 51 dB on text, 54 dB on flat colour: no eye finds the difference
-VBV_SECONDS = 0.75  # half of it is the largest IDR: 375 kB at 8 Mb/s, a 1080p desktop of text
+VBV_SECONDS = 1.0  # half of it is the largest IDR: 500 kB at 8 Mb/s, a dense page of text at 720p
 LIMITED_QP = SHARP_QP + 1.5  # above it, the ceiling and not the quality decides
 
 _SMPTE170M = 6  # ITU-T H.264 table E-3..E-5: the BT.601 matrix that Converter uses

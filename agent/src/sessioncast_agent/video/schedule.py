@@ -2,7 +2,9 @@
 
 Rules, in order:
 1. nobody watches, or there is no picture yet: nothing.
-2. a fresh picture: encode it now.
+2. a fresh picture: encode it now; unless the stage has only just been woken (`holding`): then
+   nobody can decode anything before the IDR that a viewer's PLI asks for, so the fresh picture
+   waits to become that IDR, and tiny repeats of the old one keep the track alive meanwhile.
 3. an IDR is due: repeat the last picture as an IDR.
 4. the picture has been still for `QUIET_US` and is not sharp yet (its QP was raised by the VBV) or
    the VBV is not full yet: repeat it at the frame rate, so that it sharpens, and so that a later
@@ -23,9 +25,7 @@ BURST_US = 3_000_000
 QUIET_US = 80_000  # content of 12 fps and more is never interleaved with repeats
 FEEDBACK_DELAY_US = 10_000  # the keyframe flag is raised on libwebrtc's own queue, a little later
 MIN_GAP_US = 5_000  # libwebrtc drops a frame with the NTP millisecond of the one before
-SHARP_LIMIT_US = (
-    2_000_000  # a picture that cannot be sharpened (tiny ceiling) is not tried for ever
-)
+SHARP_LIMIT_US = 20_000_000  # under a tiny ceiling a picture may never get sharp
 
 
 class Action(Enum):
@@ -79,13 +79,16 @@ class Schedule:
         has_fresh: bool,
         idr_due_at_us: int | None,
         settled: bool,
+        holding: bool = False,
     ) -> Decision:
         """The next step; see the module's rules."""
         if not watched or not has_picture:
             return Decision(Action.WAIT)
+        idr_is_due = idr_due_at_us is not None and now_us >= idr_due_at_us
+        has_fresh = has_fresh and (idr_is_due or not holding)
         earliest_us = self.last_encode_us + MIN_GAP_US
         if has_fresh and now_us >= earliest_us:
-            return Decision(Action.FRESH, idr_due_at_us is not None and now_us >= idr_due_at_us)
+            return Decision(Action.FRESH, idr_is_due)
         candidates = [self.last_encode_us + HEARTBEAT_US]
         if has_fresh:
             candidates.append(earliest_us)
@@ -100,8 +103,7 @@ class Schedule:
             candidates.append(self.last_encode_us + BURST_INTERVAL_US)
         due_us = min(candidates)
         if now_us >= due_us:
-            idr = idr_due_at_us is not None and now_us >= idr_due_at_us
-            return Decision(Action.REPEAT, idr)
+            return Decision(Action.REPEAT, idr_is_due)
         if self.poll_feedback_at_us is not None:
             due_us = min(due_us, max(self.poll_feedback_at_us, now_us))
         return Decision(Action.WAIT, wait_until_us=due_us)

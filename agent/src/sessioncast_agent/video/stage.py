@@ -26,6 +26,10 @@ from sessioncast_agent.video.schedule import Action, Schedule
 
 log = logging.getLogger(__name__)
 
+# libwebrtc swallows what comes right after publishing: feed it while nobody waits, and until the
+# VBV is full again, so that the first viewer's IDR is neither lost nor blurred
+PRIME_US, PRIME_LIMIT_US = 700_000, 4_000_000
+HOLD_US = 1_500_000  # how long a woken stage waits for a PLI before it sends without one
 PRESENT_PICTURE_US = 400_000  # how long a woken stage waits for a new grab before it shows the old
 ENCODE_RETRY_S = 0.5
 
@@ -69,6 +73,8 @@ class VideoStage:
         self._stopping = False
         self._watched = False
         self._picture_from_us = 0
+        self._primed_from_us = -PRIME_LIMIT_US
+        self._hold_until_us = 0
         self.frames: LatestSlot[RawFrame] = LatestSlot(on_put=self._wake.set)
         self._keyframes = KeyframePolicy()
         self._schedule = Schedule(frame_interval_us=1_000_000 // fps)
@@ -97,6 +103,7 @@ class VideoStage:
         """Somebody watches, or nobody does any more. A woken stage waits for a new grab first."""
         if watched and not self._watched:
             self._picture_from_us = monotonic_us()
+            self._hold_until_us = self._picture_from_us + HOLD_US
         self._watched = watched
         self._wake.set()
 
@@ -106,8 +113,13 @@ class VideoStage:
         self._wake.set()
 
     def new_transport(self) -> None:
-        """The output has a new track: it needs an IDR, and its estimate starts again."""
-        self._rate.restart(monotonic_us())
+        """The output has a new track: it needs an IDR, and its estimate starts again.
+
+        A few frames go out even when nobody watches, so that the first viewer's IDR is not lost.
+        """
+        now_us = monotonic_us()
+        self._rate.restart(now_us)
+        self._primed_from_us = now_us
         self._keyframes.request()
         self.announce()
 
@@ -141,13 +153,16 @@ class VideoStage:
         self._waiting = self.frames.take() or self._waiting
         if self._feedback_is_due(now_us):
             self._poll_feedback(now_us)
+        holding = self._picture is not None and now_us < self._hold_until_us
+        settled = self._encoder is not None and self._encoder.settled
         decision = self._schedule.decide(
             now_us,
-            watched=self._watched,
-            has_picture=self._waiting is not None or self._may_show_last(now_us),
+            watched=self._watched or self._priming(now_us, settled=settled),
+            has_picture=holding or self._waiting is not None or self._may_show_last(now_us),
             has_fresh=self._waiting is not None,
             idr_due_at_us=self._keyframes.due_at_us(),
-            settled=self._encoder is not None and self._encoder.settled,
+            settled=settled,
+            holding=holding,
         )
         if decision.action is Action.WAIT:
             if decision.wait_until_us is None:
@@ -158,6 +173,10 @@ class VideoStage:
             self._take_picture()
         self._encode(now_us, fresh=fresh)
         return 0
+
+    def _priming(self, now_us: int, *, settled: bool) -> bool:
+        since_us = now_us - self._primed_from_us
+        return since_us < PRIME_US or (not settled and since_us < PRIME_LIMIT_US)
 
     def _may_show_last(self, now_us: int) -> bool:
         if self._picture is None:
@@ -177,6 +196,7 @@ class VideoStage:
             feedback = self._output.take_feedback()
         if feedback.keyframe:
             self._keyframes.request()
+            self._hold_until_us = 0
         if feedback.target_bps is not None:
             self._rate.estimate(feedback.target_bps)
         encoder = self._encoder
