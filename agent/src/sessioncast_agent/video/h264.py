@@ -1,8 +1,9 @@
 """libx264 through PyAV, set up for a desktop that many people watch live.
 
-CRF with a VBV: a constant quantizer (`qcomp=1`, `ipratio=1`) while the ceiling allows it, so that
-an IDR of a still picture looks like the P frames before it (nothing pulses), and a hard ceiling
-when it does not. Constrained baseline, no B-frames, no lookahead: one access unit out for each
+CRF with a VBV: motion is coded coarser than a still picture (`qcomp`), which sharpens down to
+`SHARP_QP` within a few frames; an IDR takes the running average of the P frames before it
+(`ipratio=1`), so that one of a still picture looks like them and nothing pulses; and the VBV is a
+hard ceiling. Figures: docs/decisions.md. Constrained baseline, no B-frames, no lookahead: one access unit out for each
 picture in. SPS and PPS in front of every IDR (the SFU recognises a keyframe by them).
 """
 
@@ -20,9 +21,12 @@ from sessioncast_agent.errors import EncodeFailed
 from sessioncast_agent.media import AccessUnit
 from sessioncast_agent.video.vbv import VbvMirror
 
-SHARP_QP = 16  # 51 dB on text, 54 dB on flat colour: no eye finds the difference
+MOTION_CRF, MOTION_QCOMP = 22, 0.5
+SHARP_QP = 12  # 54 dB on text: no eye finds the difference
 VBV_SECONDS = 1.0  # half of it is the largest IDR: 500 kB at 8 Mb/s, a dense page of text at 720p
-LIMITED_QP = SHARP_QP + 1.5  # above it, the ceiling and not the quality decides
+SETTLED_QP = SHARP_QP + 4  # the last steps down cost bits and show nothing
+LIMITED_QP = 28  # motion above it is coarser because of the ceiling
+AVERAGE_DECAY = 0.95  # of x264's running average of P frames' QP, from which an IDR takes its own
 
 _SMPTE170M = 6  # ITU-T H.264 table E-3..E-5: the BT.601 matrix that Converter uses
 _LIMITED = 1
@@ -56,6 +60,7 @@ class H264Encoder:
         self.ceiling_bps = ceiling_bps
         self.vbv = VbvMirror(int(ceiling_bps * VBV_SECONDS), ceiling_bps / fps)
         self.last_qp = 51.0
+        self._qp_sum = self._qp_weight = 0.0
         self._pts = 0
         try:
             self._codec = self._open()
@@ -80,11 +85,12 @@ class H264Encoder:
             "preset": "ultrafast",
             "tune": "zerolatency",
             "profile": "baseline",
-            "crf": str(SHARP_QP),
+            "crf": str(MOTION_CRF),
             "maxrate": str(self.ceiling_bps),
             "bufsize": str(int(self.ceiling_bps * VBV_SECONDS)),
             "forced-idr": "1",
-            "x264-params": "repeat-headers=1:scenecut=0:qcomp=1:ipratio=1",
+            "x264-params": "repeat-headers=1:scenecut=0:ipratio=1"
+            f":qcomp={MOTION_QCOMP}:qpmin={SHARP_QP}",
         }
         codec.open()
         return codec
@@ -92,7 +98,8 @@ class H264Encoder:
     @property
     def settled(self) -> bool:
         """Whether the last picture went out sharp and the next IDR would too."""
-        return self.last_qp <= LIMITED_QP and self.vbv.full
+        average_qp = self._qp_sum / max(self._qp_weight, 1e-9)
+        return max(self.last_qp, average_qp) <= SETTLED_QP and self.vbv.full
 
     @property
     def limited(self) -> bool:
@@ -115,6 +122,8 @@ class H264Encoder:
             raise EncodeFailed(f"libx264 gave {len(packets)} packets for one frame")
         data = bytes(packets[0])
         self.last_qp = _qp_of(packets[0])
+        self._qp_sum = AVERAGE_DECAY * self._qp_sum + self.last_qp
+        self._qp_weight = AVERAGE_DECAY * self._qp_weight + 1
         self.vbv.sent(len(data))
         return AccessUnit(
             data=data,
