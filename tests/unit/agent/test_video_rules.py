@@ -6,6 +6,7 @@ from sessioncast_agent.video.keyframes import MIN_INTERVAL_US, KeyframePolicy
 from sessioncast_agent.video.rate import (
     FALL_DELAY_US,
     RISE_INTERVAL_US,
+    SLOW_DELAY_US,
     START_GRACE_US,
     RatePolicy,
     SendMeter,
@@ -166,18 +167,31 @@ class TestRate:
         assert not policy.decide(START_GRACE_US - 1, sending_bps=5e6, limited=True)
         assert policy.ceiling_bps == 8_000_000
 
+    def low(self, policy: RatePolicy, for_us: int, sending_bps: float = 8e6) -> bool:
+        """The estimate stays low for a while; whether the encoder must be reopened at its end."""
+        policy.decide(10**7, sending_bps=sending_bps, limited=True)
+        return policy.decide(10**7 + for_us, sending_bps=sending_bps, limited=True)
+
     def test_within_half_the_frame_rate_follows_without_an_idr(self) -> None:
         policy = self.policy()
         policy.estimate(6_000_000)
-        assert not policy.decide(10**7, sending_bps=8e6, limited=True)
-        assert policy.frame_share == pytest.approx(0.675)
+        assert not self.low(policy, FALL_DELAY_US)
+        assert policy.frame_share == pytest.approx(0.75)
+        assert not policy.decide(10**8, sending_bps=6e6, limited=True)
+        assert policy.frame_share == pytest.approx(0.75), "no spiral: less sent is not less wanted"
+
+    def test_what_counts_is_what_is_sent_and_not_the_ceiling(self) -> None:
+        policy = self.policy()
+        policy.estimate(4_500_000)
+        assert not self.low(policy, FALL_DELAY_US, sending_bps=4e6)
+        assert policy.frame_share == 1.0
 
     def test_below_half_it_reopens_after_a_moment(self) -> None:
         policy = self.policy()
         policy.estimate(2_000_000)
-        assert not policy.decide(10**7, sending_bps=8e6, limited=True)
-        assert policy.frame_share == 0.5
-        assert policy.decide(10**7 + FALL_DELAY_US, sending_bps=8e6, limited=True)
+        assert not self.low(policy, SLOW_DELAY_US - 1)
+        assert policy.frame_share == 1.0
+        assert self.low(policy, FALL_DELAY_US)
         assert policy.ceiling_bps == 1_800_000
         assert policy.frame_share == 1.0
 
@@ -199,9 +213,8 @@ class TestRate:
     def test_it_rises_again_only_when_that_helps_and_not_too_often(self) -> None:
         policy = self.policy()
         policy.estimate(2_000_000)
-        policy.decide(10**7, sending_bps=8e6, limited=True)
+        assert self.low(policy, FALL_DELAY_US)
         now_us = 10**7 + FALL_DELAY_US
-        policy.decide(now_us, sending_bps=8e6, limited=True)
         policy.estimate(8_000_000)
         assert not policy.decide(now_us + 1, sending_bps=1.8e6, limited=True)
         later_us = now_us + RISE_INTERVAL_US

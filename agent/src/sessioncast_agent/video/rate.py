@@ -1,20 +1,26 @@
 """How the encoder follows the bitrate that WebRTC thinks the network bears.
 
 libx264 in CRF mode with a VBV gives the steadiest still picture (docs/decisions.md) but its
-ceiling is fixed when it is opened. So: within half of the ceiling the frame rate follows, which
-needs no IDR; below half, or when there is room again, the encoder is reopened, which costs one.
+ceiling is fixed when it is opened. So: down to half of what is sent the frame rate follows, which
+needs no IDR; below, or when there is room again, the encoder is reopened, which costs one.
+
+An estimate is no order: GCC caps it at 1.5 times of what was sent lately, lets it dip for single
+late packets, and begins at 1 Mb/s on every link. Only one that stays below what is really sent
+means anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEADROOM = 0.9  # of the estimate; the rest is audio, RTP and what x264 overshoots
+HEADROOM = 0.9  # of the estimate, for a reopened encoder; the rest is audio, RTP and overshoot
 FLOOR_BPS = 150_000
+MIN_SHARE = 0.5
 RISE = 1.5  # reopen upwards only for a real gain: every reopening is an IDR for everybody
 RISE_INTERVAL_US = 2_000_000
-FALL_DELAY_US = 700_000  # GCC's estimate dips for single late packets
-START_GRACE_US = 2_500_000  # the estimate starts at 1 Mb/s whatever the link, and climbs by probing
+SLOW_DELAY_US = 500_000  # how long the estimate must stay low before the frame rate follows
+FALL_DELAY_US = 1_000_000  # and before the encoder is reopened
+START_GRACE_US = 2_500_000  # the estimate climbs by probing
 
 
 @dataclass
@@ -29,12 +35,12 @@ class RatePolicy:
     started_us: int
     ceiling_bps: int = 0
     frame_share: float = 1.0
-    _wanted_bps: int = 0
+    _target_bps: int = 0
     _low_since_us: int | None = None
     _changed_us: int = 0
 
     def __post_init__(self) -> None:
-        self.ceiling_bps = self._wanted_bps = self.max_bps
+        self.ceiling_bps = self._target_bps = self.max_bps
         self._changed_us = self.started_us
 
     def restart(self, now_us: int) -> None:
@@ -43,36 +49,47 @@ class RatePolicy:
         self._low_since_us = None
 
     def estimate(self, target_bps: int) -> None:
-        """WebRTC's newest allocation for this track."""
-        self._wanted_bps = min(self.max_bps, max(FLOOR_BPS, int(target_bps * HEADROOM)))
-        if target_bps >= self.max_bps * HEADROOM:
-            self._wanted_bps = self.max_bps  # the allocation is capped at max_bps itself
+        """WebRTC's newest allocation for this track; capped at `max_bps` by WebRTC itself."""
+        self._target_bps = target_bps
 
     def decide(self, now_us: int, *, sending_bps: float, limited: bool) -> bool:
         """Update `ceiling_bps` and `frame_share`; True when the encoder must be reopened.
 
-        `sending_bps` is what really goes out; `limited` whether the VBV has raised the QP lately.
-        A low estimate does no harm to a stream that sends less.
+        `sending_bps` is what really goes out; `limited` whether the ceiling makes the picture
+        coarser than wanted. A low estimate does no harm to a stream that sends less.
         """
-        wanted = self._wanted_bps
         if now_us - self.started_us < START_GRACE_US:
             return False
-        if wanted < self.ceiling_bps and sending_bps > wanted:
-            if self._low_since_us is None:
-                self._low_since_us = now_us
-            self.frame_share = max(0.5, wanted / self.ceiling_bps)
-            if wanted < self.ceiling_bps / 2 and now_us - self._low_since_us >= FALL_DELAY_US:
-                return self._reopen(now_us, wanted)
-            return False
+        full_bps = sending_bps / self.frame_share  # what would go out at the full frame rate
+        if full_bps > self._target_bps:
+            return self._slow_down(now_us, full_bps)
         self._low_since_us = None
-        if wanted >= self.ceiling_bps:
-            self.frame_share = 1.0
+        self.frame_share = 1.0
+        wanted = self._wanted_bps()
         room = wanted >= self.ceiling_bps * RISE or (wanted == self.max_bps > self.ceiling_bps)
         if limited and room and now_us - self._changed_us >= RISE_INTERVAL_US:
             return self._reopen(now_us, wanted)
         return False
 
+    def _slow_down(self, now_us: int, full_bps: float) -> bool:
+        if self._low_since_us is None:
+            self._low_since_us = now_us
+        low_for_us = now_us - self._low_since_us
+        share = self._target_bps / full_bps
+        if low_for_us >= SLOW_DELAY_US:
+            self.frame_share = min(1.0, max(MIN_SHARE, share))
+        if low_for_us >= FALL_DELAY_US and share < MIN_SHARE:
+            return self._reopen(now_us, self._wanted_bps())
+        return False
+
+    def _wanted_bps(self) -> int:
+        if self._target_bps >= self.max_bps * HEADROOM:
+            return self.max_bps
+        return min(self.max_bps, max(FLOOR_BPS, int(self._target_bps * HEADROOM)))
+
     def _reopen(self, now_us: int, ceiling_bps: int) -> bool:
+        if ceiling_bps == self.ceiling_bps:
+            return False
         self.ceiling_bps = ceiling_bps
         self.frame_share = 1.0
         self._changed_us = now_us
