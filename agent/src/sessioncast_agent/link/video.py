@@ -12,6 +12,9 @@ from sessioncast_agent.media import AccessUnit
 from sessioncast_agent.video.stage import Feedback
 
 TRACK_NAME = "screen"
+# WebRTC may estimate up to this multiple of the encoder's ceiling: its pacer sends at 2.5 times the
+# estimate, and a change of the whole screen, or an IDR, is a burst far above the average rate
+BURST_HEADROOM = 3
 MIN_STAMP_GAP_US = 1_000  # libwebrtc drops a frame whose NTP millisecond is not new
 
 _KEY = video_frame_pb2.EncodedFrameType.ENCODED_FRAME_KEY
@@ -25,7 +28,9 @@ def publish_options(max_bitrate_bps: int, fps: int) -> rtc.TrackPublishOptions:
         video_codec=rtc.VideoCodec.H264,
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,
-        video_encoding=rtc.VideoEncoding(max_bitrate=max_bitrate_bps, max_framerate=fps),
+        video_encoding=rtc.VideoEncoding(
+            max_bitrate=max_bitrate_bps * BURST_HEADROOM, max_framerate=fps
+        ),
         frame_metadata_features=[
             track_pb2.FrameMetadataFeature.FMF_USER_TIMESTAMP,
             track_pb2.FrameMetadataFeature.FMF_FRAME_ID,

@@ -23,7 +23,9 @@ HEARTBEAT_US = 900_000  # the SFU calls a screen share gone after 2 s without a 
 BURST_INTERVAL_US = 50_000
 BURST_US = 3_000_000
 QUIET_US = 80_000  # content of 12 fps and more is never interleaved with repeats
-FEEDBACK_DELAY_US = 10_000  # the keyframe flag is raised on libwebrtc's own queue, a little later
+# The keyframe flag is raised on libwebrtc's own queue a little later. While pictures change it is
+# polled with the next one anyway, and a wake-up of its own would be wasted.
+FEEDBACK_DELAY_US, FEEDBACK_DELAY_FRESH_US = 10_000, 40_000
 MIN_GAP_US = 5_000  # libwebrtc drops a frame with the NTP millisecond of the one before
 SHARP_LIMIT_US = 20_000_000  # under a tiny ceiling a picture may never get sharp
 
@@ -64,7 +66,9 @@ class Schedule:
         self.last_encode_us = now_us
         if fresh:
             self.last_fresh_us = now_us
-        self.poll_feedback_at_us = now_us + FEEDBACK_DELAY_US
+        self.poll_feedback_at_us = now_us + (
+            FEEDBACK_DELAY_FRESH_US if fresh else FEEDBACK_DELAY_US
+        )
 
     def feedback_polled(self) -> None:
         """The keyframe flag was looked at after the last frame."""
