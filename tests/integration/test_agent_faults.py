@@ -189,7 +189,7 @@ def test_open_files_and_threads_do_not_grow_with_viewers(
     async def come_and_go(times: int) -> None:
         for _ in range(times):
             async with viewer(shim, "leak") as notes:
-                await eventually(lambda notes=notes: notes.last is not None, "a picture")
+                await notes.first_picture()
 
     def held(agent: AgentProcess) -> tuple[int, int]:
         base = Path(f"/proc/{agent.process.pid}")

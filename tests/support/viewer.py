@@ -62,6 +62,12 @@ class Viewer:
         if self.watch is not None:
             self.watch(self.last)
 
+    async def first_picture(self, within_s: float = DEADLINE_S) -> Luma:
+        """Wait for it."""
+        await eventually(lambda: self.last is not None, "a first picture", within_s)
+        assert self.last is not None
+        return self.last
+
     def attributes(self, session: str) -> dict[str, str]:
         """What the agent says of itself."""
         agent = self.room.remote_participants.get(f"agent-{session}")

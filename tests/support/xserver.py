@@ -181,14 +181,14 @@ class Canvas:
         """A page of small text such as a terminal or an editor shows, different for each seed."""
         self.fill(0xFFFFFF)
         rng = np.random.default_rng(seed)
-        self.gc.change(foreground=0x101010)
+        self.gc.change(foreground=0x101010, background=0xFFFFFF)
         columns = self.width_px // 6
         for y in range(14, self.height_px, 14):
             words: list[bytes] = []
             length = int(rng.integers(columns // 8, columns))
             while sum(map(len, words)) + len(words) < length:
                 words.append(bytes(rng.integers(97, 123, int(rng.integers(2, 10)), np.uint8)))
-            self.window.draw_text(self.gc, 4, y, b" ".join(words)[:columns])
+            self.window.image_text(self.gc, 4, y, b" ".join(words)[:columns].decode())
         self.display.sync()
 
     def storm(self, seconds: float, seed: int = 0, fps: int = 60) -> None:

@@ -3,8 +3,10 @@
 CRF with a VBV: motion is coded coarser than a still picture (`qcomp`), which sharpens down to
 `SHARP_QP` within a few frames; an IDR takes the running average of the P frames before it
 (`ipratio=1`), so that one of a still picture looks like them and nothing pulses; and the VBV is a
-hard ceiling. Figures: docs/decisions.md. Constrained baseline, no B-frames, no lookahead: one access unit out for each
-picture in. SPS and PPS in front of every IDR (the SFU recognises a keyframe by them).
+hard ceiling. Figures: docs/decisions.md.
+
+Constrained baseline, no B-frames, no lookahead: one access unit out for each picture in. SPS and
+PPS in front of every IDR (the SFU recognises a keyframe by them).
 """
 
 from __future__ import annotations
