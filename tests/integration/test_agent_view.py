@@ -76,12 +76,14 @@ async def test_ten_viewers_at_once_share_one_encode(
         canvas = Canvas(display)
         canvas.text_page(3)
         await asyncio.to_thread(agent.wait_ready)
+        began = time.monotonic()
         async with asyncio.TaskGroup() as crowd:
             tasks = [crowd.create_task(watch_briefly(shim, "crowd", 4.0)) for _ in range(10)]
         firsts = [task.result() for task in tasks]
         assert max(firsts) < 3.0, firsts
         metrics = agent.metrics()
-        assert metrics["sessioncast_frames_total/keyframes"] <= 12  # at most one in 300 ms
+        most = (time.monotonic() - began) / 0.3 + 4  # at most one in 300 ms, and those that prime
+        assert metrics["sessioncast_frames_total/keyframes"] <= most
         assert metrics["sessioncast_frames_total/encoded"] < 300  # one encode for all
 
 

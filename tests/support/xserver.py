@@ -182,7 +182,7 @@ class Canvas:
         self.fill(0xFFFFFF)
         rng = np.random.default_rng(seed)
         self.gc.change(foreground=0x101010, background=0xFFFFFF)
-        columns = self.width_px // 6
+        columns = min(self.width_px // 6, 250)  # ImageText8 takes 255
         for y in range(14, self.height_px, 14):
             words: list[bytes] = []
             length = int(rng.integers(columns // 8, columns))

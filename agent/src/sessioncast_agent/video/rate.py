@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEADROOM = 0.9  # of the estimate, for a reopened encoder; the rest is audio, RTP and overshoot
+HEADROOM = 0.9  # of an estimate that has fallen; the rest is audio, RTP and overshoot
 FLOOR_BPS = 150_000
 MIN_SHARE = 0.5
-RISE = 1.5  # reopen upwards only for a real gain: every reopening is an IDR for everybody
+# Reopen upwards only for a real gain, since every reopening is an IDR for everybody; but the
+# estimate is never above 1.5 times of what is sent, so each step must be well below that.
+RISE = 1.25
 RISE_INTERVAL_US = 2_000_000
 SLOW_DELAY_US = 500_000  # how long the estimate must stay low before the frame rate follows
 FALL_DELAY_US = 1_000_000  # and before the encoder is reopened
@@ -65,7 +67,7 @@ class RatePolicy:
             return self._slow_down(now_us, full_bps)
         self._low_since_us = None
         self.frame_share = 1.0
-        wanted = self._wanted_bps()
+        wanted = self._wanted_bps(1.0)
         room = wanted >= self.ceiling_bps * RISE or (wanted == self.max_bps > self.ceiling_bps)
         if limited and room and now_us - self._changed_us >= RISE_INTERVAL_US:
             return self._reopen(now_us, wanted)
@@ -79,13 +81,13 @@ class RatePolicy:
         if low_for_us >= SLOW_DELAY_US:
             self.frame_share = min(1.0, max(MIN_SHARE, share))
         if low_for_us >= FALL_DELAY_US and share < MIN_SHARE:
-            return self._reopen(now_us, self._wanted_bps())
+            return self._reopen(now_us, self._wanted_bps(HEADROOM))
         return False
 
-    def _wanted_bps(self) -> int:
+    def _wanted_bps(self, share: float) -> int:
         if self._target_bps >= self.max_bps * HEADROOM:
             return self.max_bps
-        return min(self.max_bps, max(FLOOR_BPS, int(self._target_bps * HEADROOM)))
+        return min(self.max_bps, max(FLOOR_BPS, int(self._target_bps * share)))
 
     def _reopen(self, now_us: int, ceiling_bps: int) -> bool:
         if ceiling_bps == self.ceiling_bps:
