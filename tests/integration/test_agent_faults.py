@@ -113,8 +113,8 @@ async def test_sigterm_at_any_moment_is_a_clean_end(
     with agent_process(shim, x, tmp_path, f"term{int(delay_s * 100)}") as agent:
         await asyncio.sleep(delay_s)
         status = await asyncio.to_thread(agent.terminate)
-        # before Python has installed our handler, the signal itself ends it
-        assert status == 0 or (delay_s < 0.7 and status == -signal.SIGTERM)
+        # before the program has begun and installed its handler, the signal itself ends it
+        assert status == 0 or (status == -signal.SIGTERM and not agent.log())
         assert not children_of(agent.process.pid)
         assert "Traceback" not in agent.log()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import av
 
@@ -39,13 +39,6 @@ class AccessUnit:
     qp: float
     captured_us: int
     fresh: bool
-
-
-class VideoSink(Protocol):
-    """Takes access units as they are made; called on the encode thread, must not block."""
-
-    def send(self, unit: AccessUnit) -> None:
-        """Hand one access unit on."""
 
 
 T = TypeVar("T")

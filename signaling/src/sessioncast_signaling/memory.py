@@ -128,8 +128,7 @@ class MemoryStore:
         self._sessions.put(session, record, TOMBSTONE_TTL_S)
         for digest in self._link_digests.pop(session, {}).values():
             self._links.pop(digest)
-        for digest in self._grant_digests.pop(session, set()):
-            self._grants.pop(digest)
+        # grants stay until they expire: whoever reloads is told that the session has ended
         self._expected.pop(session, None)
         for keep in (self._thumbnails, self._usage):
             value = keep.get(session)

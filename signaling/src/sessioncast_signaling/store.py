@@ -118,7 +118,8 @@ class Store(Protocol):
         ...
 
     async def end_session(self, session: str, ended_at: float) -> SessionRecord | None:
-        """Make it a tombstone for TOMBSTONE_TTL_S; its links, grants and viewers are forgotten.
+        """Make it a tombstone for TOMBSTONE_TTL_S; its links and viewers are forgotten; its
+        grants stay, so that whoever reloads is told that it has ended.
 
         Returns the tombstone. Repeating changes nothing.
         """

@@ -1,4 +1,4 @@
-"""The real parts for the page: SFU, shim, X server, and Chromium under the shim's own CSP."""
+"""The parts for the page: an X server of odd size, and Chromium under the shim's own CSP."""
 
 import os
 import shutil
@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from support.livekit import LiveKitServer, livekit_server
-from support.shim_process import ShimProcess, shim_process
 from support.xserver import XServer, x_server
 
 QUIET = [
@@ -103,24 +101,8 @@ def _chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def module_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
-
-
-@pytest.fixture(scope="module")
-def sfu(module_path: Path) -> Iterator[LiveKitServer]:
-    with livekit_server(module_path) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def shim(sfu: LiveKitServer, module_path: Path) -> Iterator[ShimProcess]:
-    with shim_process(sfu, module_path) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
 def x(module_path: Path) -> Iterator[XServer]:
+    """An odd size, so that the pad is seen, or rather not."""
     with x_server(module_path, "1279x719") as server:
         yield server
 

@@ -270,7 +270,7 @@ async def test_a_grant_lives_half_a_day_after_its_last_use_and_not_beyond_the_se
         await shim.call("POST", OFFER, key=first, status=201)
         await shim.problem("unauthorized", 401, "POST", OFFER, key=second)
         await shim.call("DELETE", DEMO, status=204)
-        await shim.problem("unauthorized", 401, "POST", OFFER, key=first)
+        await shim.problem("session-ended", 410, "POST", OFFER, key=first)
 
 
 async def test_links_that_do_not_work() -> None:

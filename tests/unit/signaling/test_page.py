@@ -55,7 +55,6 @@ async def test_the_page_and_its_files(dist: Path) -> None:
         "/assets",
         "/assets/..%2findex.html",
         "/assets/%2e%2e/index.html",
-        "/sessions/Bad",
         "/sessions/",
         "/..%2f..%2fetc%2fpasswd",
     ],
@@ -63,6 +62,13 @@ async def test_the_page_and_its_files(dist: Path) -> None:
 async def test_nothing_else_is_served(dist: Path, path: str) -> None:
     async with running_shim(web_dist=dist) as shim:
         await shim.problem("not-found", 404, "GET", path, key=None)
+
+
+async def test_an_id_outside_the_rule_is_told_so_by_the_page_itself(dist: Path) -> None:
+    async with running_shim(web_dist=dist) as shim:
+        answer = await shim.http.get("/sessions/Bad")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
 
 
 async def test_a_new_build_is_served_without_a_restart(dist: Path) -> None:

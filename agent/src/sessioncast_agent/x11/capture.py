@@ -23,7 +23,7 @@ from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.x11.display import XErrors, open_display
 from sessioncast_agent.x11.grabber import Grabber
 from sessioncast_agent.x11.pacing import Pacer
-from sessioncast_agent.x11.wakeable import Waker
+from sessioncast_agent.x11.wakeable import Waker, end_thread
 
 log = logging.getLogger(__name__)
 
@@ -138,13 +138,8 @@ class X11Capture:
     def stop(self, timeout_s: float) -> None:
         """End the thread; one that hangs in the X server is left behind (it is a daemon)."""
         self._stopping = True
-        self._waker.wake()
-        if self._thread.ident is not None:  # started
-            self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        if not end_thread(self._thread, self._waker, timeout_s):
             log.warning("the capture thread hangs in the X server and is abandoned")
-        else:
-            self._waker.close()
 
     def set_watched(self, watched: bool) -> None:
         """Thread safe."""

@@ -22,7 +22,7 @@ from sessioncast_agent.errors import DisplayLost
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.x11.display import XErrors, open_display
 from sessioncast_agent.x11.pacing import Pacer
-from sessioncast_agent.x11.wakeable import Waker
+from sessioncast_agent.x11.wakeable import Waker, end_thread
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +75,7 @@ class X11Pointer:
     def stop(self, timeout_s: float) -> None:
         """End the thread; one that hangs in the X server is left behind."""
         self._stopping = True
-        self._waker.wake()
-        if self._thread.ident is not None:  # started
-            self._thread.join(timeout_s)
-        if not self._thread.is_alive():
-            self._waker.close()
+        end_thread(self._thread, self._waker, timeout_s)
 
     def set_watched(self, watched: bool) -> None:
         """Thread safe."""

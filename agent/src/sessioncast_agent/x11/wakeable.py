@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 
 import Xlib.display
 
@@ -33,3 +34,17 @@ class Waker:
     def close(self) -> None:
         """Only after the waiting thread has ended."""
         os.close(self._fd)
+
+
+def end_thread(thread: threading.Thread, waker: Waker, timeout_s: float) -> bool:
+    """Wake and join a thread that has been told to stop; False when it hangs and is left behind.
+
+    A thread that never started has ended.
+    """
+    waker.wake()
+    if thread.ident is not None:
+        thread.join(timeout_s)
+    if thread.is_alive():
+        return False
+    waker.close()
+    return True

@@ -1,5 +1,7 @@
 """Time, health, metrics and the page."""
 
+from http import HTTPStatus
+
 from fastapi import APIRouter, Request, Response
 
 from .. import __version__
@@ -56,9 +58,10 @@ def page_router(page: Page) -> APIRouter:
 
     @pages.api_route("/sessions/{session}", methods=["GET", "HEAD"])
     async def session_page(session: str, request: Request) -> Response:
-        if not is_session_id(session):
-            return problem_response(NOT_FOUND)
-        return page.index(request)
+        answer = page.index(request)
+        if not is_session_id(session) and answer.status_code < HTTPStatus.BAD_REQUEST:
+            answer.status_code = HTTPStatus.NOT_FOUND  # the page says in words what is wrong
+        return answer
 
     @pages.api_route("/assets/{name}", methods=["GET", "HEAD"])
     async def asset(name: str, request: Request) -> Response:
