@@ -209,7 +209,7 @@ async def test_the_life_of_a_session(sfu: LiveKitServer, shim: ShimProcess) -> N
             await asyncio.wait_for(agent.disconnected.wait(), DEADLINE_S)
 
         await api("POST", f"{DEMO}/webrtc/offer", {}, status=410)
-        await api("POST", f"{DEMO}/webrtc/offer", {}, key=join["grant"], status=401)
+        await api("POST", f"{DEMO}/webrtc/offer", {}, key=join["grant"], status=410)
         await api("POST", f"{DEMO}/agent/token", key=credential, status=410)
         assert (await api("GET", DEMO, status=200))["state"] == "ended"
         assert (await api("GET", f"{DEMO}/usage", status=200))["cpu_seconds"]["encode"] == 1.5
