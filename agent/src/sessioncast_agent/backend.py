@@ -1,15 +1,16 @@
-"""What a kind of session must offer; X11 today, the DevTools protocol beside it later.
+"""What a kind of session must offer; X11 and the DevTools protocol implement it.
 
 Everything blocking happens on the backend's own threads; the callbacks are called there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from sessioncast_agent.inputs import Clip, InputEvent
 from sessioncast_agent.media import LatestSlot, RawFrame
 
 
@@ -51,6 +52,7 @@ class BackendEvents:
     state: Callable[[BackendState], None]
     cursor_image: Callable[[CursorImage], None]
     cursor_position: Callable[[CursorPosition], None]
+    clipboard: Callable[[Clip], None]  # a program of the session copied something
 
 
 class SessionBackend(Protocol):
@@ -67,6 +69,21 @@ class SessionBackend(Protocol):
 
     def snapshot(self) -> Future[RawFrame]:
         """One grab of the present picture, watched or not."""
+
+    def inject(self, events: Sequence[InputEvent]) -> None:
+        """Queue input for the backend's own input thread, in order; thread safe, never blocks."""
+
+    def release_all(self) -> None:
+        """Queue the release of every key and button that is down; thread safe, never blocks."""
+
+    def set_clipboard(self, clip: Clip) -> Future[None]:
+        """Offer this to the session's programs; done once a paste would give it."""
+
+    def resize(self, width_px: int, height_px: int) -> Future[tuple[int, int]]:
+        """Ask for another size; the size it has then. Raises ResizeRefused in the future."""
+
+    def title(self) -> str:
+        """What the session shows now (a window's or page's title), or nothing."""
 
     def check(self) -> None:
         """Called twice a second by the session: notice a source that hangs."""

@@ -6,6 +6,7 @@
     ├── CaptureFailed      one grab failed (a resize under way, a dead server); tried again
     ├── EncodeFailed       libx264 refused; the encoder is reopened
     ├── LinkLost           the SFU or the shim cannot be reached; tried again
+    ├── StageUnavailable   an optional part cannot work here; said once, the rest goes on
     └── SessionEnded       the shim ended the session; a clean exit
 
 Foreign errors (av, Xlib, aiohttp, livekit) are translated in the module that calls them.
@@ -38,3 +39,7 @@ class LinkLost(AgentError):
 
 class SessionEnded(AgentError):
     """The session was ended on purpose; there is nothing to come back for."""
+
+
+class StageUnavailable(AgentError):
+    """An optional part (sound, control, …) has nothing to work with; picture and room go on."""

@@ -1,7 +1,7 @@
 """The composition root: one session from display to room, and its end.
 
-Only the picture, the room and shutdown are fatal here. Everything that later issues add (sound,
-control, recording, the RFB fallback) is an optional stage beside the video stage.
+Only the picture, the room and shutdown are fatal here. Everything else (sound, control, the RFB
+fallback, …) is an optional stage: made in `_make_stages`, looked after by `StageKeeper`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
+from sessioncast_agent.inputs import Clip
 from sessioncast_agent.link.cursor import CursorFeed
-from sessioncast_agent.link.room import RoomLink, RpcHandler, TrackSettings
+from sessioncast_agent.link.room import RoomLink, TrackSettings
 from sessioncast_agent.link.shim_calls import ShimCalls
 from sessioncast_agent.link.tokens import Join, token_source
 from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
+from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
 from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
 from sessioncast_agent.video.convert import even
@@ -69,6 +71,7 @@ class AgentSession:
                 state=lambda state: self._soon(self._backend_changed, state),
                 cursor_image=lambda image: self._soon(self._cursor.image, image),
                 cursor_position=lambda place: self._soon(self._cursor.position, place),
+                clipboard=lambda clip: self._soon(self._copied, clip),
             ),
         )
         self._video = VideoStage(
@@ -78,8 +81,13 @@ class AgentSession:
             usage=self._usage,
             set_fps_cap=self._backend.set_fps_cap,
         )
+        self._stages = StageKeeper(self._make_stages())
 
-    def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition) -> None:
+    def _make_stages(self) -> list[Stage]:
+        """The optional parts, in the order in which they start."""
+        return []
+
+    def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition | Clip) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, value)
 
@@ -113,6 +121,7 @@ class AgentSession:
                 "cursor": self._cursor.run(),
                 "ticker": self._tick(),
                 "attributes": self._keep_attributes(),
+                "stages": self._stages.run(),
                 "stop": self._stop.wait(),
             }.items()
         ]
@@ -158,6 +167,10 @@ class AgentSession:
         self._metrics.collector.live = state.live
         self._attributes_due.set()
 
+    def _copied(self, clip: Clip) -> None:
+        for stage in self._stages.stages:
+            stage.copied(clip)
+
     async def _keep_attributes(self) -> None:
         """Keep the participant's attributes in step with the state."""
         while True:
@@ -174,6 +187,8 @@ class AgentSession:
                 "fps": str(self._settings.fps),
                 "version": __version__,
             }
+            for stage in self._stages.stages:
+                attributes |= stage.attributes()
             try:
                 async with asyncio.timeout(ATTRIBUTES_TIMEOUT_S):
                     await room.local_participant.set_attributes(attributes)
@@ -191,6 +206,8 @@ class AgentSession:
         self._usage.watched(watched)
         self._backend.set_watched(watched)
         self._video.set_watched(watched)
+        for stage in self._stages.stages:
+            stage.watched(watched)
 
     def _announce(self) -> None:
         self._audience_changed()
@@ -200,12 +217,17 @@ class AgentSession:
     # -- RoomGuest ---------------------------------------------------------------------------
 
     def rpc_handlers(self, join: Join) -> dict[str, RpcHandler]:
-        """See RoomGuest; without a shim nobody may call."""
+        """See RoomGuest; without a shim nobody may call `shim.*`."""
+        handlers: dict[str, RpcHandler] = {}
+        for stage in self._stages.stages:
+            handlers |= stage.rpc_handlers()
         if join.credential is None:
-            return {}
+            return handlers
         if self._shim is None:
             self._shim = ShimCalls(join.credential, self._settings.session, self._clock, self)
-        return self._shim.handlers()
+            for stage in self._stages.stages:
+                self._shim.add(stage.shim_methods())
+        return handlers | self._shim.handlers()
 
     def joined(self, room: rtc.Room, join: Join) -> None:
         """See RoomGuest."""
@@ -213,7 +235,9 @@ class AgentSession:
         self._metrics.collector.joined = True
         self._audience.new_room(set(room.remote_participants))
         for person in join.expected:
-            self._audience.expect(person, monotonic_us())
+            self.expect(person)
+        for stage in self._stages.stages:
+            stage.joined(room)
         self._video.new_transport()
         self._backend.snapshot()  # one picture to prime the new track with
         self._announce()
@@ -224,22 +248,35 @@ class AgentSession:
         self._room = self._cursor.room = None
         self._metrics.collector.joined = False
         self._audience.new_room(set())
+        for stage in reversed(self._stages.stages):
+            stage.left()
 
     def participant_joined(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.joined(identity)
+        for stage in self._stages.stages:
+            stage.participant_joined(identity)
         self._announce()
 
     def participant_left(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.left(identity)
+        for stage in self._stages.stages:
+            stage.participant_left(identity)
         self._audience_changed()
+
+    def data(self, topic: str, payload: bytes, identity: str) -> None:
+        """See RoomGuest."""
+        for stage in self._stages.stages:
+            stage.data(topic, payload, identity)
 
     # -- ShimTarget --------------------------------------------------------------------------
 
     def expect(self, person: Person) -> None:
         """See ShimTarget."""
         self._audience.expect(person, monotonic_us())
+        for stage in self._stages.stages:
+            stage.expected(person)
         self._announce()
 
     def end(self, reason: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from livekit.rtc.participant import PublishTrackError
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
 from sessioncast_agent.link.tokens import Join, TokenSource
 from sessioncast_agent.link.video import TRACK_NAME, ScreenOutput, publish_options
+from sessioncast_agent.stages import RpcHandler
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ START_PATIENCE_S = 12.0
 BACKOFF_S = (0.2, 0.5, 1.0, 1.0, 2.0)
 PROBE_TIMEOUT_S = 1.0
 MAX_INCOMING_BYTES = 1_000_000  # the SDK's own limit for one data stream is 5 GB
-
-RpcHandler = Callable[[rtc.RpcInvocationData], Awaitable[str]]
 
 
 class RoomGuest(Protocol):
@@ -55,6 +54,9 @@ class RoomGuest(Protocol):
 
     def participant_left(self, identity: str) -> None:
         """Somebody is gone."""
+
+    def data(self, topic: str, payload: bytes, identity: str) -> None:
+        """Somebody sent a data packet; the identity is empty while the SFU has not told it."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ class RoomLink:
         room.on("disconnected", disconnected)
         room.on("participant_connected", lambda p: self._guest.participant_joined(p.identity))
         room.on("participant_disconnected", lambda p: self._guest.participant_left(p.identity))
+        room.on("data_received", self._data)
+
+    def _data(self, packet: rtc.DataPacket) -> None:
+        identity = packet.participant.identity if packet.participant else ""
+        self._guest.data(packet.topic or "", packet.data, identity)
 
     async def _connect(self, room: rtc.Room, join: Join) -> None:
         options = rtc.RoomOptions(

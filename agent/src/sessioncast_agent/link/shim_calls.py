@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from livekit import rtc
@@ -13,7 +12,7 @@ from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import SharedClock
 from sessioncast_agent.errors import AgentError
 from sessioncast_agent.link.envelope import BAD_REQUEST, EnvelopeRefused, EnvelopeVerifier
-from sessioncast_agent.link.room import RpcHandler
+from sessioncast_agent.stages import RpcHandler, ShimMethod
 
 log = logging.getLogger(__name__)
 
@@ -62,20 +61,24 @@ class ShimCalls:
     ) -> None:
         self._verifier = EnvelopeVerifier(credential, session)
         self._clock, self._target = clock, target
+        self._more: dict[str, ShimMethod] = {}
+
+    def add(self, methods: dict[str, ShimMethod]) -> None:
+        """Answer these `shim.*` methods too, from the next room on."""
+        self._more |= methods
 
     def handlers(self) -> dict[str, RpcHandler]:
         """Method name to handler."""
-        methods: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+        methods: dict[str, ShimMethod] = {
             "shim.expect": self._expect,
             "shim.end": self._end,
             "shim.usage": self._usage,
             "shim.thumbnail": self._thumbnail,
+            **self._more,
         }
         return {name: self._guarded(name, method) for name, method in methods.items()}
 
-    def _guarded(
-        self, name: str, method: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-    ) -> RpcHandler:
+    def _guarded(self, name: str, method: ShimMethod) -> RpcHandler:
         async def handler(call: rtc.RpcInvocationData) -> str:
             try:
                 now_ms = self._clock.unix_us() // 1000
