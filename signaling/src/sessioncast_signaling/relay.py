@@ -140,9 +140,7 @@ class Relays:
         finally:
             self._waiting.pop(digest(secret), None)
 
-    async def _join(
-        self, viewer: WebSocket, agent: WebSocket, ticket: Ticket
-    ) -> tuple[int, str]:
+    async def _join(self, viewer: WebSocket, agent: WebSocket, ticket: Ticket) -> tuple[int, str]:
         bucket = _Bucket(self._clock)
         jobs: dict[asyncio.Task[tuple[int, str] | None], tuple[int, str]] = {
             asyncio.create_task(_pump(viewer, agent, bucket.take)): VIEWER_GONE,

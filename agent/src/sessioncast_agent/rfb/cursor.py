@@ -31,8 +31,8 @@ def decode(image: CursorImage) -> Shape:
     codec = av.CodecContext.create("png", "r")
     assert isinstance(codec, VideoCodecContext)  # noqa: S101 - for the type checker
     frame = codec.decode(av.Packet(image.png))[0]
-    rgba: Rgba = frame.to_ndarray(format="rgba").reshape(frame.height, frame.width, 4)
-    return Shape(rgba, (image.hot_x_px, image.hot_y_px))
+    rgba = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
+    return Shape(rgba.reshape(frame.height, frame.width, 4), (image.hot_x_px, image.hot_y_px))
 
 
 def draws_pointer(server: RfbServer) -> bool:
@@ -42,16 +42,17 @@ def draws_pointer(server: RfbServer) -> bool:
 
 def cursor_rect(server: RfbServer, shape: Shape) -> Rect | None:
     """In the best form that the client knows; None when it knows none."""
-    for form in FORMS:
-        if server.knows(form):
-            height, width = shape.rgba.shape[:2]
-            payload = {
-                Encoding.CURSOR_WITH_ALPHA: _with_alpha,
-                Encoding.VMWARE_CURSOR: _vmware,
-            }.get(form, lambda rgba: _classic(rgba, server))(shape.rgba)
-            hot_x_px, hot_y_px = shape.hot_px
-            return Rect(hot_x_px, hot_y_px, width, height, form, payload)
-    return None
+    form = next((form for form in FORMS if server.knows(form)), None)
+    if form is None:
+        return None
+    if form is Encoding.CURSOR_WITH_ALPHA:
+        payload = _with_alpha(shape.rgba)
+    elif form is Encoding.VMWARE_CURSOR:
+        payload = _vmware(shape.rgba)
+    else:
+        payload = _classic(shape.rgba, server)
+    height, width = shape.rgba.shape[:2]
+    return Rect(*shape.hot_px, width, height, form, payload)
 
 
 def _premultiplied(rgba: Rgba) -> Rgba:

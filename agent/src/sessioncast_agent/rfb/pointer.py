@@ -10,7 +10,7 @@ _BUTTONS = {0: Button.LEFT, 1: Button.MIDDLE, 2: Button.RIGHT, 7: Button.BACK, 8
 _WHEEL = {3: (0, -1), 4: (0, 1), 5: (-1, 0), 6: (1, 0)}
 
 # XT scancodes (set 1, 0x80 for the E0 ones) → KeyboardEvent.code
-_MAIN = (
+_MAIN = (  # noqa: SIM905 - a hundred quotes would be harder to read
     "Escape Digit1 Digit2 Digit3 Digit4 Digit5 Digit6 Digit7 Digit8 Digit9 Digit0 Minus Equal "
     "Backspace Tab KeyQ KeyW KeyE KeyR KeyT KeyY KeyU KeyI KeyO KeyP BracketLeft BracketRight "
     "Enter ControlLeft KeyA KeyS KeyD KeyF KeyG KeyH KeyJ KeyK KeyL Semicolon Quote Backquote "

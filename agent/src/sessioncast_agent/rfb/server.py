@@ -242,7 +242,9 @@ class RfbServer:
         self.ready = True
         self._events.append(Ready())
         while True:
-            message, _ = yield from read_message(lambda: self._told(Encoding.EXTENDED_MOUSE_BUTTONS))
+            message, _ = yield from read_message(
+                lambda: self._told(Encoding.EXTENDED_MOUSE_BUTTONS)
+            )
             self._heard(message)
 
     def _told(self, encoding: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sessioncast_agent.audience import Person
-from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition, SessionBackend
+from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
 from sessioncast_agent.errors import AgentError, FallbackRefused, RfbBroken
 from sessioncast_agent.inputs import Clip, InputEvent
 from sessioncast_agent.media import AccessUnit, LatestSlot, RawFrame
@@ -50,12 +50,31 @@ class InputDesk(Protocol):
         """This person's connection is over: what it holds is released."""
 
 
+class ClosedDesk:
+    """For sessions that nobody may steer: an InputDesk that drops everything."""
+
+    def may_act(self, person: Person) -> bool:
+        """See InputDesk."""
+        del person
+        return False
+
+    def act(self, person: Person, events: list[InputEvent]) -> None:
+        """See InputDesk."""
+
+    def cut(self, person: Person, clip: Clip) -> None:
+        """See InputDesk."""
+
+    def gone(self, person: Person) -> None:
+        """See InputDesk."""
+
+
 @dataclass(frozen=True)
 class FallbackSources:
     """What the session gives to the fallback."""
 
     session: str
-    backend: SessionBackend
+    snapshot: Callable[[], Future[RawFrame]]
+    resize: Callable[[int, int], Future[tuple[int, int]]] | None
     state: Callable[[], BackendState]
     frames: LatestSlot[RawFrame]
     tee: Tee
@@ -209,7 +228,7 @@ class FallbackStage(Stage):
                 self._worker.shutdown(wait=False, cancel_futures=True)
                 self._worker = None
         elif frames:
-            self._from.backend.snapshot()  # comes by the tap
+            self._from.snapshot()  # comes by the tap
 
     def want_keyframe(self) -> None:
         """See Host."""
@@ -244,9 +263,11 @@ class FallbackStage(Stage):
     async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
         """See Host."""
         del person
+        if self._from.resize is None:
+            return False
         try:
             async with asyncio.timeout(RESIZE_S):
-                await asyncio.wrap_future(self._from.backend.resize(*size_px))
+                await asyncio.wrap_future(self._from.resize(*size_px))
         except (AgentError, TimeoutError) as error:
             log.info("the session keeps its size: %s", error)
             return False

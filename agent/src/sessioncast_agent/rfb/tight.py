@@ -116,9 +116,7 @@ class RectEncoder:
         if len(palette) == 2:
             data = np.packbits(indices.astype(bool), axis=1).tobytes()
             return self._deflated(_MONO, _EXPLICIT_FILTER, head, data, wish.compression)
-        return self._deflated(
-            _INDEXED, _EXPLICIT_FILTER, head, indices.tobytes(), wish.compression
-        )
+        return self._deflated(_INDEXED, _EXPLICIT_FILTER, head, indices.tobytes(), wish.compression)
 
     def _deflated(self, stream: int, control: int, head: bytes, data: bytes, level: int) -> bytes:
         control |= stream << 4
@@ -142,9 +140,7 @@ def _areas(picture: Words, tiles: np.ndarray, wish: Wish) -> Iterator[_Area]:
         run: _Area | None = None
         for column in np.flatnonzero(tiles[row]):
             left = int(column) * TILE_PX
-            area = _Area(
-                left, top, min(TILE_PX, width - left), min(TILE_PX, height - top), 0
-            )
+            area = _Area(left, top, min(TILE_PX, width - left), min(TILE_PX, height - top), 0)
             if sorts:
                 area = _Area(area.x, area.y, area.width, area.height, colours(area.of(picture)))
             if run is not None and _joins(run, area, picture):

@@ -75,7 +75,7 @@ class PixelFormat:
                 broken(f"a palette of {bits} bits")
             return cls(bits, depth, bool(big), False, (7, 7, 3), (0, 3, 6))
         fits = all(
-            0 < maximum and maximum << shift < 1 << bits
+            maximum > 0 and (maximum << shift) >> bits == 0
             for maximum, shift in zip(maxima, shifts, strict=True)
         )
         if not fits:
@@ -214,7 +214,9 @@ class Feed:
                 broken("more than it was asked for")
 
 
-def read_message(extended_pointer: Callable[[], bool]) -> Reading:
+def read_message(  # noqa: PLR0911 - one for each type of message
+    extended_pointer: Callable[[], bool],
+) -> Reading:
     """Read one client message; returns it and its bytes. Raises RfbBroken.
 
     `extended_pointer` says whether pointer messages may have a ninth button and so a longer form.
