@@ -157,7 +157,8 @@ class FallbackClient:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HANDSHAKE_S
-        wait_s: float | None = 0
+        wait_s: float | None = None
+        await self._flush()  # the server speaks first
         while True:
             if not self._server.ready:
                 wait_s = max(0.0, deadline - loop.time())
