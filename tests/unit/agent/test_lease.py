@@ -237,7 +237,7 @@ calls = st.lists(
 
 
 @given(calls, st.sampled_from(list(Mode)))
-def test_whatever_happens_every_change_of_the_holder_is_told(
+def test_whatever_happens_every_change_of_the_holder_is_told(  # noqa: PLR0912 - one a call
     story: list[tuple[str, Person, Person, int, bool]], mode: Mode
 ) -> None:
     lease, now_us, told = Lease(mode), 0, None

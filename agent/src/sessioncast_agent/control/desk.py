@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from livekit import rtc
@@ -25,7 +26,6 @@ from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.config import ControlSettings
 from sessioncast_agent.control.hands import Hands, Sequence, is_bare_move
 from sessioncast_agent.control.lease import (
-    NOBODY,
     NOT_ALLOWED,
     STEERING,
     Change,
@@ -46,6 +46,8 @@ from sessioncast_agent.control.messages import (
 from sessioncast_agent.control.outbox import NOTICE, Outbox
 from sessioncast_agent.control.people import People
 from sessioncast_agent.control.record import InputRecord
+from sessioncast_agent.control.shim import shim_ban, shim_control
+from sessioncast_agent.control.tell import ANSWER_MS, Teller
 from sessioncast_agent.errors import ControlRefused
 from sessioncast_agent.stages import ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
@@ -54,8 +56,7 @@ log = logging.getLogger(__name__)
 
 TOPIC = "input"
 TICK_S = 0.1
-ANSWER_MS = 15_000
-ACTIONS = frozenset({"request", "release", "grant", "deny", "take"})
+LETS_GO = frozenset({What.GRANTED, What.LOST, What.RELEASE_KEYS})
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class ControlDesk(Stage):
         self._sequences: dict[str, Sequence] = {}
         self._notices: dict[str, Bucket] = {}
         self._scheduled: set[str] = set()
-        self._listeners: list[Callable[[Change], None]] = []
+        self._teller = Teller(self.outbox, self.people, self.lease, record)
         self._wake = asyncio.Event()
 
     # -- for people, programs and the fallback -------------------------------------------------
@@ -98,7 +99,7 @@ class ControlDesk(Stage):
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Be told of every grant, loss, request and refusal; called on the loop."""
-        self._listeners.append(listener)
+        self._teller.listeners.append(listener)
 
     def person(self, identity: str) -> Person | None:
         """Who this is, if the shim has said so (or the token that it signed)."""
@@ -107,8 +108,10 @@ class ControlDesk(Stage):
     def may_act(self, identity: str) -> bool:
         """Whether a click of this one would have an effect now."""
         person = self.people.get(identity)
-        return person is not None and person.role in STEERING and self.lease.would(
-            person, monotonic_us(), dragging=self._hands.dragging
+        return (
+            person is not None
+            and person.role in STEERING
+            and self.lease.would(person, monotonic_us(), dragging=self._hands.dragging)
         )
 
     def act(self, identity: str, packets: Iterable[Packet]) -> bool:
@@ -128,7 +131,7 @@ class ControlDesk(Stage):
 
     def request(self, identity: str) -> dict[str, Any]:
         """Ask for control; raises ControlRefused."""
-        self._apply(lambda person, now_us: self.lease.request(person, now_us), identity)
+        self._apply(self.lease.request, identity)
         holder = self.lease.holder
         if holder is None or holder.identity == identity:
             return {"state": "granted"}
@@ -137,7 +140,7 @@ class ControlDesk(Stage):
 
     def release(self, identity: str) -> dict[str, Any]:
         """Give it back."""
-        self._apply(lambda person, now_us: self.lease.release(person, now_us), identity)
+        self._apply(self.lease.release, identity)
         return {"state": "free"}
 
     def grant(self, identity: str, target: str) -> dict[str, Any]:
@@ -153,7 +156,7 @@ class ControlDesk(Stage):
 
     def take(self, identity: str) -> dict[str, Any]:
         """An admin does not ask."""
-        self._apply(lambda person, now_us: self.lease.take(person, now_us), identity)
+        self._apply(self.lease.take, identity)
         return {"state": "granted"}
 
     def set_mode(self, identity: str, mode: str) -> dict[str, Any]:
@@ -178,9 +181,7 @@ class ControlDesk(Stage):
         person = self._known(identity)
         try:
             self._changed(
-                self.lease.act(
-                    person, monotonic_us(), dragging=self._hands.dragging, takes=takes
-                )
+                self.lease.act(person, monotonic_us(), dragging=self._hands.dragging, takes=takes)
             )
         except LeaseRefused as error:
             raise ControlRefused(error.code, str(error)) from error
@@ -211,7 +212,7 @@ class ControlDesk(Stage):
 
     def shim_methods(self) -> dict[str, ShimMethod]:
         """See Stage."""
-        return {"shim.control": self._shim_control, "shim.ban": self._shim_ban}
+        return {"shim.control": partial(shim_control, self), "shim.ban": partial(shim_ban, self)}
 
     def attributes(self) -> dict[str, str]:
         """See Stage."""
@@ -273,32 +274,34 @@ class ControlDesk(Stage):
                 if isinstance(message, Refusal):
                     self._complain(message.reason)
                 else:
-                    self._obey(person, message, now_us)
+                    self._obey(person, message, now_us, beats=isinstance(packet, bytes))
         wait_us = inbox.wait_us(now_us)
         if wait_us is not None:
             self._scheduled.add(identity)
             asyncio.get_running_loop().call_later(wait_us / 1e6, self._drain, identity)
 
-    def _obey(self, person: Person, message: Message, now_us: int) -> None:
+    def _obey(self, person: Person, message: Message, now_us: int, *, beats: bool) -> None:
+        """`beats`: it came as a data packet, whose senders beat while they have control; the
+        fallback's connection is watched by the fallback."""
         identity = person.identity
         if not self._sequences.setdefault(identity, Sequence()).fresh(message):
             return
-        self._changed(self.lease.heard(person, now_us))
+        if beats:
+            self._changed(self.lease.heard(person, now_us))
         if isinstance(message, BeatMessage | ResetMessage):
             if self.lease.holds(identity):
                 self._inject(person, message)
             return
         bare = is_bare_move(message)
         try:
-            changes = self.lease.act(
-                person, now_us, dragging=self._hands.dragging, takes=not bare
-            )
+            changes = self.lease.act(person, now_us, dragging=self._hands.dragging, takes=not bare)
         except LeaseRefused as error:
             self._refused(person, message, str(error), now_us)
             return
         if changes:
             self._changed(changes)
-            self.lease.heard(person, now_us)
+            if beats:
+                self.lease.heard(person, now_us)
         self._inject(person, message)
 
     def _refused(self, person: Person, message: Message, sentence: str, now_us: int) -> None:
@@ -353,50 +356,8 @@ class ControlDesk(Stage):
         self._wake.set()
         if not changes:
             return
-        self._let_go()
+        if any(change.what in LETS_GO for change in changes):
+            self._let_go()
         for change in changes:
-            person = change.person
-            log.info("control %s identity=%s", change.what.value, person.identity)
-            self._record.control(change, self.lease.number)
-            if change.what is What.REQUESTED:
-                about = [person.identity, person.name, person.actor, ANSWER_MS]
-                self.outbox.tell(NOTICE, ["control.requested", *about], self._deciders(person))
-            elif change.what is What.GRANTED:
-                self.outbox.tell(NOTICE, ["control.granted"], [person.identity])
-                self.outbox.gone(person.identity)
-            elif change.what in {What.LOST, What.DENIED}:
-                notice = f"control.{change.what.value}"
-                self.outbox.tell(NOTICE, [notice, change.reason], [person.identity])
-            for listener in self._listeners:
-                listener(change)
+            self._teller.tell(change)
         self._place.attributes_changed()
-
-    def _deciders(self, asking: Person) -> list[str]:
-        holder = self.lease.holder
-        names = {person.identity for person in self.people.admins()}
-        if holder is not None:
-            names.add(holder.identity)
-        return sorted(names - {asking.identity})
-
-    # -- the shim ------------------------------------------------------------------------------
-
-    async def _shim_control(self, body: dict[str, Any]) -> dict[str, Any]:
-        person = Person(*(str(body.get(key, "")) for key in ("identity", "role", "actor", "name")))
-        action, target = body.get("action"), body.get("target")
-        if not person.identity or action not in ACTIONS:
-            raise ControlRefused(1400, "malformed request for control")
-        if person.identity not in self.people:
-            self.people.expect(person)
-        if action in {"grant", "deny"}:
-            if not isinstance(target, str):
-                raise ControlRefused(NOBODY, f"{action} needs a target")
-            return (self.grant if action == "grant" else self.deny)(person.identity, target)
-        asks = {"request": self.request, "release": self.release, "take": self.take}
-        return asks[str(action)](person.identity)
-
-    async def _shim_ban(self, body: dict[str, Any]) -> dict[str, Any]:
-        identity = body.get("identity")
-        if not isinstance(identity, str) or not identity:
-            raise ControlRefused(1400, "shim.ban needs an identity")
-        self.ban(identity)
-        return {"ok": True}

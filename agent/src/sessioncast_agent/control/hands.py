@@ -84,7 +84,7 @@ class Hands:
         self._rest_x = self._rest_y = 0.0
         self._touching = False
 
-    def events(self, message: Message, size_px: tuple[int, int]) -> list[InputEvent]:
+    def events(self, message: Message, size_px: tuple[int, int]) -> list[InputEvent]:  # noqa: PLR0911 - one a kind
         """What to inject for it; a `reset` is the caller's."""
         match message:
             case MoveMessage(x=x, y=y):
@@ -133,7 +133,7 @@ class Hands:
         return [Key(keysym, down, code)]
 
     def _reconcile(self, beat: BeatMessage) -> list[InputEvent]:
-        """Beats come in order with the keys: what is down here and not there was lost on the way."""
+        """Beats come in order with the keys: what is down here and not there got lost."""
         events: list[InputEvent] = []
         for keysym in [key for key in self._keys if key not in beat.keys]:
             events += self._key(keysym, self._keys[keysym], down=False)
@@ -155,9 +155,7 @@ def _clamped(x: float, y: float, size_px: tuple[int, int]) -> tuple[int, int]:
     )
 
 
-def _place(
-    x: float | None, y: float | None, size_px: tuple[int, int]
-) -> tuple[int, int] | None:
+def _place(x: float | None, y: float | None, size_px: tuple[int, int]) -> tuple[int, int] | None:
     return None if x is None or y is None else _clamped(x, y, size_px)
 
 

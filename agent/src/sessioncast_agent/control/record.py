@@ -26,8 +26,12 @@ class RecordSink(Protocol):
 def _typed(event: InputEvent) -> bool:
     """Whether it tells what was written: letters and text, not Return, arrows or modifiers."""
     if isinstance(event, Key):
-        return event.keysym < 0xFE00 or event.keysym >= UNICODE_KEYSYMS or (
-            0xFF80 <= event.keysym <= 0xFFBD  # the keypad
+        return (
+            event.keysym < 0xFE00
+            or event.keysym >= UNICODE_KEYSYMS
+            or (
+                0xFF80 <= event.keysym <= 0xFFBD  # the keypad
+            )
         )
     return isinstance(event, Text)
 
@@ -49,9 +53,7 @@ class InputRecord:
         """And no more."""
         self._sinks.remove(sink)
 
-    def acted(
-        self, person: Person, lease: int, frame: int, events: Sequence[InputEvent]
-    ) -> None:
+    def acted(self, person: Person, lease: int, frame: int, events: Sequence[InputEvent]) -> None:
         """These were injected for `person`, who looked at `frame`."""
         if not self._sinks:
             return
@@ -59,7 +61,9 @@ class InputRecord:
         for event in events:
             fields = describe(event)
             if _typed(event) and (secret or not self._text):
-                kept = {"do": fields["do"]} | ({"down": event.down} if isinstance(event, Key) else {})
+                kept = {"do": fields["do"]} | (
+                    {"down": event.down} if isinstance(event, Key) else {}
+                )
                 fields = kept | {"withheld": "secret" if secret else "text"}
             self._write("act", person, lease, {"frame": frame} | fields)
 
