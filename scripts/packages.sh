@@ -19,6 +19,8 @@ PACKAGES=(
     python3-venv libatomic1
     # a window that the tests open
     xterm
+    # what replicas of the shim share; the tests start their own
+    redis-server
 )
 
 # Debian's Chromium and its sandbox helper. Where the distribution only has it as a snap (Ubuntu),

@@ -108,6 +108,15 @@ setup_page() {
     stamp page "$sources"
 }
 
+setup_oidc() { # the OpenID Connect server of the tests
+    local packages
+    packages=$(hash_of tests/oidc/package.json tests/oidc/package-lock.json)
+    if fresh oidc "$packages" && [ -d tests/oidc/node_modules ]; then return; fi
+    ensure_node
+    step "installing the tests' OpenID Connect server" npm --prefix tests/oidc ci --no-audit --no-fund
+    stamp oidc "$packages"
+}
+
 setup_bench() {
     local key
     install_packages "${BENCH_PACKAGES[@]}"
@@ -126,6 +135,7 @@ all | bench)
     setup_python
     setup_browser
     setup_page
+    setup_oidc
     ensure_livekit
     [ "${1:-all}" = all ] || setup_bench
     ;;

@@ -3,6 +3,7 @@
  * No DOM, no clock, no network: the driver (viewer/connection.ts) reports what happened and when.
  */
 
+import { noControl, reduceControl, type Control, type ControlEvent } from './control/state';
 import type { Role, SessionState } from './types';
 
 /** Why there is nothing more to try until the person does something. */
@@ -32,8 +33,8 @@ export interface State {
   /** A rejoin that was asked for (latency measurement on or off), not a failure. */
   switching: boolean;
   picture: { phase: 'none' | 'fresh' | 'stale'; last_ms: number };
-  /** The lease of issue 4 comes in here: who holds it, what was asked. */
-  control: { role: Role | null };
+  /** Who has control, and what was asked (control/state.ts). */
+  control: Control;
   /** Sound comes in with issue 5: blocked by the browser, playing, muted. */
   sound: { phase: 'none' };
 }
@@ -41,7 +42,7 @@ export interface State {
 export type Event =
   | { type: 'redeem' }
   | { type: 'offer' }
-  | { type: 'offered'; state: SessionState; role: Role; now_ms: number }
+  | { type: 'offered'; state: SessionState; role: Role; identity?: string; mayAsk?: boolean; now_ms: number }
   | { type: 'joined'; now_ms: number }
   | { type: 'recovering' }
   | { type: 'recovered'; now_ms: number }
@@ -51,6 +52,7 @@ export type Event =
   | { type: 'agent'; present: boolean; displayLost: boolean; now_ms: number }
   | { type: 'frame'; now_ms: number }
   | { type: 'picture-gone' }
+  | { type: 'control'; event: ControlEvent }
   | { type: 'switch' }
   | { type: 'restart' };
 
@@ -60,7 +62,7 @@ export const initial: State = {
   attempt: 0,
   switching: false,
   picture: { phase: 'none', last_ms: 0 },
-  control: { role: null },
+  control: noControl,
   sound: { phase: 'none' },
 };
 
@@ -95,7 +97,7 @@ export function reduce(state: State, event: Event): State {
         ...state,
         transport: { phase: 'connecting' },
         session: session(state, event.state, event.now_ms),
-        control: { ...state.control, role: event.role },
+        control: reduceControl(state.control, { type: 'seat', role: event.role, self: event.identity ?? '', mayAsk: event.mayAsk ?? false }),
       };
     case 'joined':
       return { ...state, transport: { phase: 'connected', since_ms: event.now_ms } };
@@ -112,6 +114,7 @@ export function reduce(state: State, event: Event): State {
         switching: false,
         picture: stale(state.picture),
         session: { ...state.session, agent: false },
+        control: reduceControl(state.control, { type: 'no-room' }),
       };
     }
     case 'refused':
@@ -121,6 +124,7 @@ export function reduce(state: State, event: Event): State {
         switching: false,
         picture: stale(state.picture),
         session: event.refusal === 'ended' ? { ...state.session, phase: 'ended', agent: false } : { ...state.session, agent: false },
+        control: reduceControl(state.control, { type: 'no-room' }),
       };
     case 'told':
       // What the agent itself shows in the room is newer than what the shim last heard.
@@ -137,7 +141,12 @@ export function reduce(state: State, event: Event): State {
           since_ms: phase === state.session.phase && event.displayLost === state.session.displayLost ? state.session.since_ms : event.now_ms,
         },
         picture: event.present ? state.picture : stale(state.picture),
+        control: event.present ? state.control : reduceControl(state.control, { type: 'no-room' }),
       };
+    }
+    case 'control': {
+      const control = reduceControl(state.control, event.event);
+      return control === state.control ? state : { ...state, control };
     }
     case 'frame':
       return {
@@ -151,7 +160,7 @@ export function reduce(state: State, event: Event): State {
     case 'picture-gone':
       return { ...state, picture: stale(state.picture) };
     case 'switch':
-      return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false } };
+      return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false }, control: reduceControl(state.control, { type: 'no-room' }) };
     case 'restart':
       return { ...state, transport: { phase: 'idle' }, attempt: 0, switching: false, picture: stale(state.picture) };
   }

@@ -7,12 +7,14 @@ import * as api from '../api';
 import { ApiError } from '../api';
 import { bearerFor } from '../grants';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
-import { H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
+import { CallError, H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
 import type { Offer } from '../types';
 import { Access, refusalOf } from './access';
 
 export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
-  state(state: State): void;
+  state(state: State, before: State): void;
+  /** A connection stands; null: it is gone. */
+  room(room: RoomLink | null): void;
   /** The link was for another session, to which this browser now holds a grant. */
   elsewhere(session: string): void;
 }
@@ -105,11 +107,25 @@ export class Connection {
     void this.#room?.send(topic, payload, reliable).catch(() => undefined);
   }
 
+  call(method: string, body: Record<string, unknown>, timeout_ms?: number): Promise<unknown> {
+    return this.#room?.call(method, body, timeout_ms) ?? Promise.reject(new CallError(0, 'There is no connection to the session.'));
+  }
+
+  sendBytes(topic: string, mime: string, bytes: Uint8Array<ArrayBuffer>, attributes?: Record<string, string>): Promise<void> {
+    return this.#room?.sendBytes(topic, mime, bytes, attributes) ?? Promise.reject(new CallError(0, 'There is no connection to the session.'));
+  }
+
+  /** What a part of the viewer has to report. */
+  tell(event: Event): void {
+    this.#dispatch(event);
+  }
+
   #dispatch(event: Event): void {
-    const next = reduce(this.#state, event);
-    if (next === this.#state || this.#closed) return;
+    const before = this.#state;
+    const next = reduce(before, event);
+    if (next === before || this.#closed) return;
     this.#state = next;
-    this.on.state(next);
+    this.on.state(next, before);
   }
 
   #again(): void {
@@ -120,8 +136,10 @@ export class Connection {
   }
 
   #leave(): void {
-    this.#room?.close();
+    const room = this.#room;
     this.#room = null;
+    if (room) this.on.room(null);
+    room?.close();
     this.on.screen(null);
   }
 
@@ -141,7 +159,7 @@ export class Connection {
       try {
         const offer = await this.#access.offer(signal);
         if (signal.aborted) return;
-        this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, now_ms: now() });
+        this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, identity: offer.identity, mayAsk: offer.may_ask, now_ms: now() });
         why = await this.#join(offer, signal);
       } catch (error) {
         if (signal.aborted || this.#closed) return;
@@ -176,6 +194,7 @@ export class Connection {
         this.on.screen(track);
       }),
       data: mine(this.on.data),
+      bytes: mine(this.on.bytes),
       people: mine(this.on.people),
       recovering: mine(() => {
         this.#recoveringSince_ms = now();
@@ -192,6 +211,7 @@ export class Connection {
       room.close();
       return 'superseded';
     }
+    this.on.room(room);
     this.#dispatch({ type: 'joined', now_ms: now() });
     const end = await ended;
     this.#end = end.cause;
