@@ -11,6 +11,8 @@ PACKAGES=(
     fonts-dejavu-core fonts-inter
     # sound
     pulseaudio pulseaudio-utils
+    # narration, and the other sound server that the tests run with
+    espeak-ng pipewire pipewire-pulse wireplumber
     # colour conversion of the agent, called through ctypes
     libyuv0
     # the interpreter's own virtual environments, and what Node from PyPI is linked with

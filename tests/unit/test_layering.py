@@ -17,6 +17,7 @@ FORBIDDEN = {
     "video": {"link", "x11", "session", "demo", "cli"},
     "x11": {"link", "video", "session", "demo", "cli"},
     "link": {"x11", "session", "demo", "cli"},
+    "sound": {"link", "x11", "video", "session", "demo", "cli"},
     "demo": {"link", "video", "session"},
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.sound.settings import SoundSettings
 from sessioncast_agent.x11.display import is_display_name
 
 SESSION_RULE = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -54,6 +55,7 @@ class AgentSettings:
     cursor: CursorMode = CursorMode.SEPARATE
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    sound: SoundSettings = field(default_factory=SoundSettings)
 
 
 def check_session(session: str | None) -> str:
