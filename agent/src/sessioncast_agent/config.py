@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.sound.settings import SoundSettings
 from sessioncast_agent.x11.display import is_display_name
 
 SESSION_RULE = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -88,6 +89,7 @@ class AgentSettings:
     http_host: str = "127.0.0.1"
     http_port: int = 0
     control: ControlSettings = field(default_factory=ControlSettings)
+    sound: SoundSettings = field(default_factory=SoundSettings)
 
 
 def check_session(session: str | None) -> str:
