@@ -18,6 +18,8 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
+from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
 from sessioncast_agent.inputs import Clip
@@ -28,7 +30,9 @@ from sessioncast_agent.link.tokens import Join, token_source
 from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
 from sessioncast_agent.rfb.dial import Dialler
-from sessioncast_agent.rfb.stage import ClosedDesk, FallbackSources, FallbackStage
+from sessioncast_agent.rfb.stage import FallbackSources, FallbackStage
+from sessioncast_agent.sound.settings import SoundMode
+from sessioncast_agent.sound.stage import SoundStage
 from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
 from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
@@ -62,6 +66,7 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
+        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -89,19 +94,32 @@ class AgentSession:
 
     def _make_stages(self) -> list[Stage]:
         """The optional parts, in the order in which they start."""
-        return [self._fallback()]
+        place = Place(
+            backend=self._backend,
+            size_px=lambda: self._state.size_px,
+            frame_id=lambda: self._output.frame_id,
+            attributes_changed=self._attributes_due.set,
+            usage=self._usage,
+        )
+        desk = make_desk(place, self._settings.control, self._clock)
+        stages: list[Stage] = [desk, self._fallback(desk)]
+        if self._settings.sound.mode is not SoundMode.OFF:
+            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            stages.append(self._sound)
+        return stages
 
-    def _fallback(self) -> FallbackStage:
+    def _fallback(self, desk: ControlDesk) -> FallbackStage:
         sources = FallbackSources(
             session=self._settings.session,
             snapshot=self._backend.snapshot,
-            resize=None,
+            resize=self._backend.resize,
+            cut=lambda person, clip: None,
             state=lambda: self._state,
             frames=self._video.frames,
             tee=self._tee,
             request_keyframe=self._video.request_keyframe,
             watching=self._watches_elsewhere,
-            desk=ClosedDesk(),
+            desk=desk,
             usage=self._usage,
             separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
         )

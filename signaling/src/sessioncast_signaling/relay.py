@@ -104,7 +104,7 @@ class Relays:
             why = await self._join(viewer, agent.socket, ticket)
             log.info("fallback ended session=%s identity=%s why=%r", session, ticket.identity, why)
         except (AgentError, SfuError, TimeoutError) as error:
-            log.info("fallback not possible session=%s error=%s", session, error or "no answer")
+            log.info("fallback not possible session=%s error=%r", session, error)
         finally:
             if agent is not None:
                 await _close(agent.socket, VIEWER_GONE if why == AGENT_GONE else why)
@@ -141,11 +141,11 @@ class Relays:
             self._waiting.pop(digest(secret), None)
 
     async def _join(self, viewer: WebSocket, agent: WebSocket, ticket: Ticket) -> tuple[int, str]:
-        bucket = _Bucket(self._clock)
+        bucket, loop = _Bucket(self._clock), asyncio.get_running_loop()
         jobs: dict[asyncio.Task[tuple[int, str] | None], tuple[int, str]] = {
-            asyncio.create_task(_pump(viewer, agent, bucket.take)): VIEWER_GONE,
-            asyncio.create_task(_pump(agent, viewer, None)): AGENT_GONE,
-            asyncio.create_task(self._watch(ticket)): ENDED,
+            loop.create_task(_pump(viewer, agent, bucket.take)): VIEWER_GONE,
+            loop.create_task(_pump(agent, viewer, None)): AGENT_GONE,
+            loop.create_task(self._watch(ticket)): ENDED,
         }
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)

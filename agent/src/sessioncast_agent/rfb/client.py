@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -14,14 +14,14 @@ import aiohttp
 
 from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import monotonic_us
+from sessioncast_agent.control.messages import Message
 from sessioncast_agent.errors import RfbBroken
-from sessioncast_agent.inputs import InputEvent
 from sessioncast_agent.media import RawFrame
 from sessioncast_agent.rfb.cursor import Shape, blend, cursor_rect, draws_pointer
 from sessioncast_agent.rfb.flow import Window
 from sessioncast_agent.rfb.h264 import UnitQueue, h264_rect
 from sessioncast_agent.rfb.pixels import words_of
-from sessioncast_agent.rfb.pointer import ButtonMask, key_event
+from sessioncast_agent.rfb.pointer import ButtonMask, key_messages
 from sessioncast_agent.rfb.server import (
     RESIZED_BY_CLIENT,
     RESIZED_BY_SERVER,
@@ -35,8 +35,8 @@ from sessioncast_agent.rfb.tight import RectEncoder, Wish
 from sessioncast_agent.rfb.wire import (
     CutText,
     Encoding,
-    KeyMessage,
-    PointerMessage,
+    KeyEvent,
+    PointerEvent,
     SetDesktopSize,
 )
 from sessioncast_agent.video.convert import even
@@ -81,8 +81,8 @@ class Host(Protocol):
     def may_act(self, person: Person) -> bool:
         """Whether its input would count now."""
 
-    def act(self, person: Person, events: list[InputEvent]) -> None:
-        """Input; what may not be done is dropped."""
+    def act(self, person: Person, messages: Sequence[Message]) -> None:
+        """Input, under everybody's limits, lease and audit; what may not be done is dropped."""
 
     def clipboard(self, person: Person) -> str | None:
         """The session's text, if this person may have it."""
@@ -191,12 +191,10 @@ class FallbackClient:
                 log.info("the fallback shows the session identity=%s", self.person.identity)
             case FenceReturned():
                 self._window.returned(event.number, monotonic_us())
-            case KeyMessage():
-                self._host.act(self.person, [key_event(event)])
-            case PointerMessage():
-                events = self._buttons.events(event, self._server.size_px)
-                if events:
-                    self._host.act(self.person, events)
+            case KeyEvent():
+                self._host.act(self.person, key_messages(event))
+            case PointerEvent():
+                self._host.act(self.person, self._buttons.messages(event))
             case CutText():
                 self._host.cut(self.person, event.text)
             case SetDesktopSize():

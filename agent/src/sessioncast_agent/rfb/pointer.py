@@ -1,9 +1,17 @@
-"""RFB's button masks and keys into input events. Pure."""
+"""RFB's button masks and keys into the messages that everybody's input is made of. Pure."""
 
 from __future__ import annotations
 
-from sessioncast_agent.inputs import Button, InputEvent, Key, Move, Press, Wheel
-from sessioncast_agent.rfb.wire import KeyMessage, PointerMessage
+from sessioncast_agent.control.messages import (
+    ButtonMessage,
+    KeyMessage,
+    Message,
+    MoveMessage,
+    WheelMessage,
+    is_keysym,
+)
+from sessioncast_agent.inputs import Button
+from sessioncast_agent.rfb.wire import KeyEvent, PointerEvent
 
 WHEEL_STEP_PX = 100.0  # one click of a wheel, as browsers report it
 _BUTTONS = {0: Button.LEFT, 1: Button.MIDDLE, 2: Button.RIGHT, 7: Button.BACK, 8: Button.FORWARD}
@@ -29,9 +37,11 @@ CODES = dict(enumerate(_MAIN, start=1)) | {
 }  # fmt: skip
 
 
-def key_event(message: KeyMessage) -> Key:
-    """A key with its place on the keyboard, where the client knows it."""
-    return Key(message.keysym, message.down, CODES.get(message.scancode, ""))
+def key_messages(event: KeyEvent) -> list[Message]:
+    """A key with its place on the keyboard, where the client knows it; none for no keysym."""
+    if not is_keysym(event.keysym):
+        return []
+    return [KeyMessage(event.keysym, event.down, CODES.get(event.scancode, ""))]
 
 
 class ButtonMask:
@@ -39,23 +49,27 @@ class ButtonMask:
 
     def __init__(self) -> None:
         self._mask = 0
-        self._place_px: tuple[int, int] | None = None
+        self._place: tuple[int, int] | None = None
+        self._seq = 0
 
-    def events(self, message: PointerMessage, size_px: tuple[int, int]) -> list[InputEvent]:
-        """What this message means; places are clamped to the desktop."""
-        place = (
-            min(message.x_px, max(0, size_px[0] - 1)),
-            min(message.y_px, max(0, size_px[1] - 1)),
-        )
-        changed, self._mask = self._mask ^ message.mask, message.mask
-        events: list[InputEvent] = []
-        if place != self._place_px:
-            self._place_px = place
-            events.append(Move(*place))
+    def messages(self, event: PointerEvent) -> list[Message]:
+        """What this mask and place mean."""
+        x, y = place = (event.x_px, event.y_px)
+        changed, self._mask = self._mask ^ event.mask, event.mask
+        messages: list[Message] = []
+        if place != self._place:
+            self._place = place
+            messages.append(MoveMessage(self._next(), x, y, 0))
         for bit, button in _BUTTONS.items():
             if changed >> bit & 1:
-                events.append(Press(button, bool(message.mask >> bit & 1), place))
-        for bit, (right, down) in _WHEEL.items():
-            if changed & message.mask & 1 << bit:  # its release says nothing
-                events.append(Wheel(right * WHEEL_STEP_PX, down * WHEEL_STEP_PX, place))
-        return events
+                down = bool(event.mask >> bit & 1)
+                messages.append(ButtonMessage(self._next(), button, down, x, y, 0))
+        for bit, (right, down_) in _WHEEL.items():
+            if changed & event.mask & 1 << bit:  # its release says nothing
+                dx, dy = right * WHEEL_STEP_PX, down_ * WHEEL_STEP_PX
+                messages.append(WheelMessage(self._next(), dx, dy, x, y, 0))
+        return messages
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq

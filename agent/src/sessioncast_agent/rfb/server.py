@@ -21,11 +21,11 @@ from sessioncast_agent.rfb.wire import (
     ExtendedCut,
     Feed,
     Fence,
-    KeyMessage,
+    KeyEvent,
     Message,
     Parser,
     PixelFormat,
-    PointerMessage,
+    PointerEvent,
     Reading,
     SetDesktopSize,
     SetEncodings,
@@ -73,7 +73,7 @@ class FenceReturned:
     number: int
 
 
-Event = Ready | FenceReturned | KeyMessage | PointerMessage | CutText | SetDesktopSize
+Event = Ready | FenceReturned | KeyEvent | PointerEvent | CutText | SetDesktopSize
 
 
 class ClipboardSource(Protocol):

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sessioncast_agent.audience import Person
 from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
+from sessioncast_agent.control.desk import ControlDesk
+from sessioncast_agent.control.messages import Message
 from sessioncast_agent.errors import AgentError, FallbackRefused, RfbBroken
-from sessioncast_agent.inputs import Clip, InputEvent
+from sessioncast_agent.inputs import Clip
 from sessioncast_agent.media import AccessUnit, LatestSlot, RawFrame
 from sessioncast_agent.rfb.client import FallbackClient
 from sessioncast_agent.rfb.cursor import Shape, decode
@@ -34,40 +36,6 @@ RESIZE_S = 5.0
 _ROLES, _ACTORS = frozenset({"observer", "operator", "admin"}), frozenset({"person", "ai"})
 
 
-class InputDesk(Protocol):
-    """Who may act on the session, and where input goes."""
-
-    def may_act(self, person: Person) -> bool:
-        """Whether this person's input would count now."""
-
-    def act(self, person: Person, events: list[InputEvent]) -> None:
-        """Input under the limits, the lease and the audit of everybody's."""
-
-    def cut(self, person: Person, clip: Clip) -> None:
-        """Text for the session's clipboard."""
-
-    def gone(self, person: Person) -> None:
-        """This person's connection is over: what it holds is released."""
-
-
-class ClosedDesk:
-    """For sessions that nobody may steer: an InputDesk that drops everything."""
-
-    def may_act(self, person: Person) -> bool:
-        """See InputDesk."""
-        del person
-        return False
-
-    def act(self, person: Person, events: list[InputEvent]) -> None:
-        """See InputDesk."""
-
-    def cut(self, person: Person, clip: Clip) -> None:
-        """See InputDesk."""
-
-    def gone(self, person: Person) -> None:
-        """See InputDesk."""
-
-
 @dataclass(frozen=True)
 class FallbackSources:
     """What the session gives to the fallback."""
@@ -80,7 +48,8 @@ class FallbackSources:
     tee: Tee
     request_keyframe: Callable[[], None]
     watching: Callable[[str, bool], None]  # identity, whether it watches
-    desk: InputDesk
+    cut: Callable[[Person, Clip], None]
+    desk: ControlDesk
     usage: UsageMeter
     separate_pointer: bool
 
@@ -162,6 +131,11 @@ class FallbackStage(Stage):
 
     async def _dial(self, body: dict[str, Any]) -> dict[str, Any]:
         url, ticket, person = _viewer(body)
+        desk = self._from.desk
+        if person.identity not in desk.people:
+            desk.people.expect(person)  # this agent has started since its offer
+        if person.identity not in desk.people:
+            raise FallbackRefused("this viewer was removed")
         if len(self._tasks) >= MAX_CLIENTS:
             raise FallbackRefused(f"{MAX_CLIENTS} people watch by the fallback already")
         task = self._loop.create_task(
@@ -184,7 +158,7 @@ class FallbackStage(Stage):
                     del self._clients[client]
                     if person.identity not in self._clients.values():
                         self._from.watching(person.identity, False)
-                    self._from.desk.gone(person)
+                    self._from.desk.leave(person.identity)
         except RfbBroken as error:
             log.info("fallback ended identity=%s: %s", person.identity, error)
         except AgentError as error:
@@ -244,12 +218,11 @@ class FallbackStage(Stage):
 
     def may_act(self, person: Person) -> bool:
         """See Host."""
-        return person.role != "observer" and self._from.desk.may_act(person)
+        return self._from.desk.may_act(person.identity)
 
-    def act(self, person: Person, events: list[InputEvent]) -> None:
-        """See Host; an observer's input ends here."""
-        if person.role != "observer":
-            self._from.desk.act(person, events)
+    def act(self, person: Person, messages: Sequence[Message]) -> None:
+        """See Host."""
+        self._from.desk.act(person.identity, messages)
 
     def clipboard(self, person: Person) -> str | None:
         """See Host."""
@@ -258,7 +231,7 @@ class FallbackStage(Stage):
     def cut(self, person: Person, text: str) -> None:
         """See Host."""
         if self.may_act(person):
-            self._from.desk.cut(person, Clip("text/plain", text.encode()))
+            self._from.cut(person, Clip("text/plain", text.encode()))
 
     async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
         """See Host."""

@@ -118,7 +118,7 @@ class UpdateRequest:
 
 
 @dataclass(frozen=True)
-class KeyMessage:
+class KeyEvent:
     """A key; `scancode` only from clients that know the key's place (QEMU's extension)."""
 
     keysym: int
@@ -127,7 +127,7 @@ class KeyMessage:
 
 
 @dataclass(frozen=True)
-class PointerMessage:
+class PointerEvent:
     """Where the pointer is and which buttons are down (bit 0 is the left one)."""
 
     mask: int
@@ -177,8 +177,8 @@ Message = (
     SetPixelFormat
     | SetEncodings
     | UpdateRequest
-    | KeyMessage
-    | PointerMessage
+    | KeyEvent
+    | PointerEvent
     | CutText
     | ExtendedCut
     | ContinuousUpdates
@@ -233,7 +233,7 @@ def read_message(  # noqa: PLR0911 - one for each type of message
             return UpdateRequest(bool(rest[0])), kind + rest
         case 4:
             rest = yield 7
-            return KeyMessage(struct.unpack(">3xI", rest)[0], bool(rest[0])), kind + rest
+            return KeyEvent(struct.unpack(">3xI", rest)[0], bool(rest[0])), kind + rest
         case 5:
             return (yield from _pointer(kind, extended_pointer()))
         case 6:
@@ -266,8 +266,8 @@ def _pointer(kind: bytes, extended: bool) -> Reading:
     if extended and mask & 0x80:
         more = yield 1
         mask = (mask & 0x7F) | (more[0] & 3) << 7
-        return PointerMessage(mask, x_px, y_px), kind + rest + more
-    return PointerMessage(mask, x_px, y_px), kind + rest
+        return PointerEvent(mask, x_px, y_px), kind + rest + more
+    return PointerEvent(mask, x_px, y_px), kind + rest
 
 
 def _cut_text(kind: bytes) -> Reading:
@@ -305,4 +305,4 @@ def _qemu(kind: bytes) -> Reading:
     what, down, keysym, scancode = struct.unpack(">BHII", rest)
     if what != 0:
         broken(f"QEMU's message {what}, which was not agreed on")
-    return KeyMessage(keysym, bool(down), scancode), kind + rest
+    return KeyEvent(keysym, bool(down), scancode), kind + rest
