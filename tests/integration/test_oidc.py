@@ -131,7 +131,7 @@ def _part(raw: bytes) -> str:
 
 async def test_unsigned_and_confused_tokens_are_refused(server: OidcServer) -> None:
     head, claims, _ = server.forged().split(".")
-    none = jwt.encode({"sub": "ana"}, None, algorithm="none").split(".")[0]
+    none = jwt.encode({"sub": "ana"}, "", algorithm="none").split(".")[0]
     public = server.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     shared = _part(b'{"alg":"HS256","typ":"JWT","kid":"one"}')
     mac = _part(hmac.digest(public, f"{shared}.{claims}".encode(), "sha256"))

@@ -21,7 +21,7 @@ from .page import Page
 from .policy import BrowserPolicy
 from .redis_keys import RedisKeys
 from .redis_store import open_redis_store
-from .routes import access, auth, ops, sessions
+from .routes import access, auth, fallback, ops, sessions
 from .routes.common import count_address
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
@@ -104,7 +104,7 @@ def create_app(
     problems.install(app)
     for router in (sessions.router, access.router, auth.router):
         app.include_router(router, dependencies=[Depends(count_address)])
-    for router in (ops.router, ops.page_router(page or Page())):
+    for router in (fallback.router, ops.router, ops.page_router(page or Page())):
         app.include_router(router)
     policy = BrowserPolicy(
         viewer_sfu_url=settings.viewer_sfu_url,

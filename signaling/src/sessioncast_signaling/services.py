@@ -22,6 +22,7 @@ from .observe import Observe
 from .offers import Offers
 from .oidc import Oidc
 from .presence import Presence
+from .relay import Relays
 from .sessions import JANITOR_PERIOD_S, Sessions
 from .sfu import Sfu
 from .store import Store
@@ -51,6 +52,7 @@ class Services:
     delivery: Delivery
     offers: Offers
     observe: Observe
+    relays: Relays
     ready: Coalescer[None]
 
     def __repr__(self) -> str:
@@ -125,8 +127,12 @@ def assemble(
             delivery=delivery,
             minter=TokenMinter(settings.livekit_api_key, settings.api_secret),
             count=metrics.count_offer,
+            fallback=True,
         ),
         observe=Observe(store, sessions, presence, agent, clock),
+        relays=Relays(
+            store, agent, clock, base_url=settings.relay_url or "", count=metrics.streams.set
+        ),
         ready=Coalescer(clock, READY_MAX_AGE_S, (SfuError,)),
     )
 

@@ -110,7 +110,10 @@ async def test_framing_and_foreign_pages_are_closed_until_they_are_named() -> No
         assert (
             await shim.http.options(f"{SESSIONS}/demo/webrtc/offer", headers=ask)
         ).status_code == 405
-    named = {"EMBED_ORIGINS": "https://app.example", "CORS_ORIGINS": "https://app.example"}
+    named: dict[str, Any] = {
+        "EMBED_ORIGINS": "https://app.example",
+        "CORS_ORIGINS": "https://app.example",
+    }
     async with running_shim(**named) as shim:
         answer = await shim.http.get("/api/v1/time", headers=origin)
         assert answer.headers["access-control-allow-origin"] == "https://app.example"

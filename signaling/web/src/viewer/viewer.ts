@@ -2,6 +2,7 @@
 
 import '../css/viewer.css';
 import { keepPreference, preference } from '../grants';
+import { currentLeg } from '../ladder';
 import type { State } from '../machine';
 import type { ScreenTrack } from '../room';
 import { navigate, sessionPath } from '../router';
@@ -10,6 +11,8 @@ import { toast } from '../ui/controls';
 import { closeMenu, type MenuItem } from '../ui/dialog';
 import { Cleanup, h } from '../ui/dom';
 import { parseSize, type Mode } from '../viewport';
+import { metadataWorker } from '../worker';
+import { Access } from './access';
 import { bar } from './bar';
 import { Connection } from './connection';
 import { header, type Tab } from './header';
@@ -47,7 +50,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   picture.stage.setAttribute('aria-label', `Picture of ${session}`);
 
   const parts: Part[] = [];
-  const connection = new Connection(session, options.secret, measuring, {
+  const connection = new Connection(session, new Access(session, options.secret, (other) => navigate(sessionPath(other))), measuring ? metadataWorker : null, {
     state(state, before) {
       render(state);
       for (const part of parts) part.state?.(state, before);
@@ -75,7 +78,6 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       head.setPeople(people);
       for (const part of parts) part.people?.(people);
     },
-    elsewhere: (other) => navigate(sessionPath(other)),
   });
 
   const host: Host = {
@@ -106,11 +108,13 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     const now = view(state, performance.now());
     head.setView(now);
     words.set(now);
+    stats.setLadder(state.ladder);
     pictures.setPicture(state.picture.phase !== 'none');
     controls.element.hidden = state.transport.phase === 'refused';
     if (state.transport.phase === 'refused') head.setPeople([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
+    viewer.dataset['path'] = currentLeg(state.ladder) ?? '';
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
     panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
     document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;
@@ -139,7 +143,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     keepPreference(MEASURE, on ? 'on' : null);
     stats.setMeasure(on);
     picture.hold();
-    connection.setMeasure(on);
+    connection.setWorker(on ? metadataWorker : null);
     meter.setMeasuring(on);
   }
 
