@@ -19,6 +19,8 @@ PACKAGES=(
     python3-venv libatomic1
     # a window that the tests open
     xterm
+    # networks that the tests close one port after the other, an external TURN relay, certificates
+    iproute2 iptables coturn openssl
     # what replicas of the shim share; the tests start their own
     redis-server
 )

@@ -59,7 +59,13 @@ setup_packages() {
             "and run 'scripts/setup.sh python' and 'scripts/setup.sh page' for the rest."
     fi
     if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
+    local coturn
+    coturn=$(missing_packages coturn)
     install_packages "${PACKAGES[@]}"
+    # the tests start their own: a relay that runs because a package was installed is nobody's wish
+    if [ -n "$coturn" ] && have systemctl; then
+        "${AS_ROOT[@]}" systemctl disable --quiet --now coturn 2>/dev/null || true
+    fi
 }
 
 chromium_is_packaged() { # as a real package, not as Ubuntu's stub that installs a snap

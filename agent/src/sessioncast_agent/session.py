@@ -18,6 +18,8 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
+from sessioncast_agent.control.desk import Place
+from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
 from sessioncast_agent.inputs import Clip
@@ -61,7 +63,6 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
-        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -88,10 +89,19 @@ class AgentSession:
 
     def _make_stages(self) -> list[Stage]:
         """The optional parts, in the order in which they start."""
-        stages: list[Stage] = []
+        place = Place(
+            backend=self._backend,
+            size_px=lambda: self._state.size_px,
+            frame_id=lambda: self._output.frame_id,
+            attributes_changed=self._attributes_due.set,
+            usage=self._usage,
+        )
+        desk = make_desk(place, self._settings.control, self._clock)
+        stages: list[Stage] = [desk]
         if self._settings.sound.mode is not SoundMode.OFF:
-            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
-            stages.append(self._sound)
+            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            desk.subscribe(lambda _: sound.set_holder(desk.holder))
+            stages.append(sound)
         return stages
 
     def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition | Clip) -> None:
