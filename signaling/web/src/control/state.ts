@@ -80,7 +80,7 @@ export const mayPoint = (control: Control): boolean => mayHold(control.role) && 
 export function reduceControl(control: Control, event: ControlEvent): Control {
   switch (event.type) {
     case 'seat':
-      return { ...control, role: event.role, self: event.self, mayAsk: event.mayAsk };
+      return { ...control, role: event.role, self: event.self, mayAsk: event.mayAsk, asking: null };
     case 'attributes':
       return attributes(control, event);
     case 'pending':
@@ -130,7 +130,7 @@ function attributes(control: Control, event: ControlEvent & { type: 'attributes'
 
 function letGo(control: Control, now_ms: number): Control {
   const holder = holds(control) ? null : control.holder;
-  return { ...control, holder, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
+  return { ...control, holder, asking: null, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
 }
 
 function keep(control: Control, stays: (ask: Ask) => boolean): Control {

@@ -1,6 +1,6 @@
 import {
-  Activity, ArrowLeft, Camera, Check, CircleQuestionMark, Copy, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
-  Monitor, OctagonX, Plus, RefreshCw, Search, Timer, Users, X, createElement, type IconNode,
+  Activity, ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Camera, Check, CircleQuestionMark, ClipboardList, Copy, Hand, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Keyboard, Lock, Maximize, Minimize,
+  Monitor, MonitorUp, MousePointer2, Pointer, Scaling, Touchpad, UserX, OctagonX, Plus, RefreshCw, Search, Timer, Users, X, createElement, type IconNode,
 } from 'lucide';
 
 const ICONS = {
@@ -8,6 +8,8 @@ const ICONS = {
   expand: Expand, eye: Eye, fullscreen: Maximize, help: CircleQuestionMark, key: KeyRound, link: Link2, more: EllipsisVertical,
   monitor: Monitor, people: Users, plus: Plus, refresh: RefreshCw, search: Search, timer: Timer,
   windowed: Minimize, close: X,
+  up: ArrowUp, down: ArrowDown, left: ArrowLeft, right: ArrowRight,
+  control: MousePointer2, ask: Hand, keyboard: Keyboard, clipboard: ClipboardList, fit: Scaling, lock: Lock, touch: Pointer, trackpad: Touchpad, remove: UserX, give: MonitorUp,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;
