@@ -212,13 +212,13 @@ def _config(
     }
 
 
-def _merged(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Lay changes over a configuration, section by section."""
     merged = dict(config)
     for name, value in changes.items():
         old = merged.get(name)
         both = isinstance(old, dict) and isinstance(value, Mapping)
-        merged[name] = _merged(old, value) if both else value  # type: ignore[arg-type]  # both says so
+        merged[name] = laid_over(old, value) if both else value  # type: ignore[arg-type]  # both says so
     return merged
 
 
@@ -251,7 +251,7 @@ def livekit_server(
             own = port or own
             path = directory / "livekit.yaml"
             written = _config((own, tcp_port, udp_port), host, {api_key: api_secret}, log_level)
-            _write_config(path, _merged(written, config or {}))
+            _write_config(path, laid_over(written, config or {}))
             log_path = directory / "livekit.log"
             server = LiveKitServer(
                 binary, path, log_path, own, tcp_port, udp_port, api_key, api_secret, host

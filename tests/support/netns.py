@@ -13,9 +13,11 @@ Needs root, iproute2 and iptables; without them the test fails, it is not skippe
 
 import contextlib
 import random
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 ADDRESSES = 4  # of this side, each with all ports: so that more than one server can have port 443
 
@@ -27,6 +29,11 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
+def _etc(namespace: str) -> Path:
+    """`ip netns exec` lays the files of this directory over those of /etc."""
+    return Path("/etc/netns") / namespace
+
+
 @dataclass(frozen=True)
 class Network:
     """One such network; see the module."""
@@ -35,6 +42,20 @@ class Network:
     client: str
     addresses: tuple[str, ...]
     client_address: str
+    device: str
+
+    @property
+    def subnet(self) -> str:
+        """All of its addresses."""
+        return self.addresses[0].rsplit(".", 1)[0] + ".0/24"
+
+    def name(self, hosts: Mapping[str, str]) -> None:
+        """Let programs on the other side that start from now on find these names."""
+        lines = [f"{address} {name}" for name, address in hosts.items()]
+        _etc(self.client).mkdir(parents=True, exist_ok=True)
+        (_etc(self.client) / "hosts").write_text("\n".join(["127.0.0.1 localhost", *lines, ""]))
+        # nothing else is there to be asked, and that is answered at once
+        (_etc(self.client) / "resolv.conf").write_text("nameserver 127.0.0.1\n")
 
     def command(self, *program: str) -> list[str]:
         """Return the command that runs a program on the other side."""
@@ -79,6 +100,7 @@ def network() -> Iterator[Network]:
         client,
         tuple(f"{net}.{n}" for n in range(1, 1 + ADDRESSES)),
         f"{net}.18",
+        here,
     )
     try:
         for name in (router, client):
@@ -103,5 +125,6 @@ def network() -> Iterator[Network]:
         for name in (router, client):
             with contextlib.suppress(RuntimeError):
                 _run("ip", "netns", "del", name)
+        shutil.rmtree(_etc(client), ignore_errors=True)
         with contextlib.suppress(RuntimeError):  # goes with its peer, when there was one
             _run("ip", "link", "del", here)

@@ -4,6 +4,7 @@
  */
 
 import { noControl, reduceControl, type Control, type ControlEvent } from './control/state';
+import { noLadder, reduceLadder, type Ladder, type LadderEvent } from './ladder';
 import type { Role, SessionState } from './types';
 
 /** Why there is nothing more to try until the person does something. */
@@ -28,6 +29,8 @@ export interface State {
     displayLost: boolean;
   };
   transport: Transport;
+  /** Which ways in were tried, and why the better ones gave nothing (ladder.ts). */
+  ladder: Ladder;
   /** Tries since the last time it worked. */
   attempt: number;
   /** A rejoin that was asked for (latency measurement on or off), not a failure. */
@@ -53,12 +56,14 @@ export type Event =
   | { type: 'frame'; now_ms: number }
   | { type: 'picture-gone' }
   | { type: 'control'; event: ControlEvent }
+  | { type: 'ladder'; event: LadderEvent }
   | { type: 'switch' }
   | { type: 'restart' };
 
 export const initial: State = {
   session: { phase: 'unknown', since_ms: 0, agent: false, displayLost: false },
   transport: { phase: 'idle' },
+  ladder: noLadder,
   attempt: 0,
   switching: false,
   picture: { phase: 'none', last_ms: 0 },
@@ -86,7 +91,8 @@ function session(state: State, phase: SessionState, now_ms: number): State['sess
 
 export function reduce(state: State, event: Event): State {
   // After a refusal only a deliberate new start counts; late reports of a closing room do not.
-  if (final(state) && event.type !== 'restart' && event.type !== 'refused') return state;
+  // (The fallback may show what this browser cannot play.)
+  if (final(state) && !['restart', 'refused', 'ladder'].includes(event.type)) return state;
   switch (event.type) {
     case 'redeem':
       return { ...state, transport: { phase: 'redeeming' } };
@@ -147,6 +153,10 @@ export function reduce(state: State, event: Event): State {
     case 'control': {
       const control = reduceControl(state.control, event.event);
       return control === state.control ? state : { ...state, control };
+    }
+    case 'ladder': {
+      const ladder = reduceLadder(state.ladder, event.event);
+      return ladder === state.ladder ? state : { ...state, ladder };
     }
     case 'frame':
       return {

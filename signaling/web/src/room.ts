@@ -7,6 +7,7 @@ import {
   ConnectionError, ConnectionErrorReason, DisconnectReason, Room, RoomEvent, RpcError, Track, setLogLevel,
   type ByteStreamReader, type RemoteParticipant, type RemoteTrackPublication, type RemoteVideoTrack,
 } from 'livekit-client';
+import { relayWords, type CandidateError } from './candidates';
 import { metadataWorker } from './worker';
 
 // What people must know is said on the page; the console is for errors.
@@ -36,6 +37,14 @@ export class CallError extends Error {
   }
 }
 
+/** No connection came to be. `signal`: not even the media server itself was reached. */
+export class ConnectFailure extends Error {
+  constructor(readonly signal: boolean, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConnectFailure';
+  }
+}
+
 export interface Person {
   identity: string;
   name: string;
@@ -62,8 +71,6 @@ export interface RoomHandlers {
   closed(end: RoomEnd): void;
 }
 
-const WEBSOCKET_TIMEOUT_MS = 5_000;
-const PEER_CONNECTION_TIMEOUT_MS = 8_000;
 /** The SDK may try to resume this often; then our own loop takes over with a fresh offer. */
 const RESUME_DELAYS_MS = [100, 800];
 /** Byte streams that the agent may send. */
@@ -83,6 +90,8 @@ export class RoomLink {
   readonly #on: RoomHandlers;
   /** Track sids that we have asked for in this connection. */
   readonly #asked = new Set<string>();
+  #signalled = false;
+  #relayTrouble: string | null = null;
   #open = true;
 
   constructor(session: string, on: RoomHandlers, options: { measure: boolean }) {
@@ -98,20 +107,43 @@ export class RoomLink {
     this.#wire();
   }
 
-  async connect(serverUrl: string, token: string): Promise<void> {
+  /** The whole of it within this time: the SDK's own two deadlines would add up. */
+  async connect(serverUrl: string, token: string, within_ms: number): Promise<void> {
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<never>((_resolve, reject) => {
+      late = setTimeout(() => reject(new Error('deadline')), within_ms);
+    });
     try {
-      await this.#room.connect(serverUrl, token, {
+      await Promise.race([deadline, this.#room.connect(serverUrl, token, {
         // Subscriptions are asked for one by one: see #subscribe.
         autoSubscribe: false,
         maxRetries: 0,
-        websocketTimeout: WEBSOCKET_TIMEOUT_MS,
-        peerConnectionTimeout: PEER_CONNECTION_TIMEOUT_MS,
-      });
+        websocketTimeout: within_ms,
+        peerConnectionTimeout: within_ms,
+      })]);
     } catch (error) {
       void this.close();
-      throw new Error(connectWords(error), { cause: error });
+      throw new ConnectFailure(!this.#signalled, this.#signalled ? 'No media come through.' : connectWords(error), { cause: error });
+    } finally {
+      clearTimeout(late);
     }
     this.#peopleChanged();
+  }
+
+  /** The browser's counters of every peer connection, also while they are still being made. */
+  async reports(): Promise<RTCStatsReport[]> {
+    const manager = this.#room.engine?.pcManager;
+    const transports = [manager?.publisher, manager?.subscriber].filter((transport) => transport !== undefined);
+    for (const transport of transports) {
+      transport.onIceCandidateError = (event) => { this.#relayTrouble = relayWords(event as unknown as CandidateError) ?? this.#relayTrouble; };
+    }
+    const reports = await Promise.all(transports.map((transport) => transport.getStats()?.catch(() => undefined)));
+    return reports.filter((report) => report !== undefined);
+  }
+
+  /** What the TURN relay's trouble is, if the browser met some. */
+  get relayTrouble(): string | null {
+    return this.#relayTrouble;
   }
 
   close(): void {
@@ -147,7 +179,10 @@ export class RoomLink {
       if (this.#open) handler(...args);
     };
     room
-      .on(RoomEvent.SignalConnected, alive(() => this.#findAgent()))
+      .on(RoomEvent.SignalConnected, alive(() => {
+        this.#signalled = true;
+        this.#findAgent();
+      }))
       .on(RoomEvent.ParticipantConnected, alive((who) => (this.#isAgent(who) ? this.#agentChanged(who) : this.#peopleChanged())))
       .on(RoomEvent.ParticipantDisconnected, alive((who) => (this.#isAgent(who) ? this.#on.agent(false, {}, '') : this.#peopleChanged())))
       .on(RoomEvent.ParticipantAttributesChanged, alive((_changed, who) => {

@@ -12,9 +12,12 @@ import { holderName, type Control, type ControlEvent } from './state';
 import { words } from './words';
 
 const ANSWER_MS = 30_000;
+const OWN_NEWS_MS = 500;
 
 export class Desk {
   #busy = false;
+  /** The agent confirms with a notice what we asked for ourselves. */
+  #releasing = false;
 
   constructor(readonly host: Host) {}
 
@@ -42,9 +45,14 @@ export class Desk {
   /** Gives control back, or takes our request back. */
   async release(): Promise<void> {
     await this.#once(async () => {
-      if (this.#control.role === 'observer') await api.control(this.host.session, 'release', null, { bearer: bearerFor(this.host.session) });
-      else await this.host.call('control.release', {});
-      this.#tell({ type: 'released', now_ms: performance.now() });
+      this.#releasing = true;
+      try {
+        if (this.#control.role === 'observer') await api.control(this.host.session, 'release', null, { bearer: bearerFor(this.host.session) });
+        else await this.host.call('control.release', {});
+        this.#tell({ type: 'released', now_ms: performance.now() });
+      } finally {
+        setTimeout(() => { this.#releasing = false; }, OWN_NEWS_MS);
+      }
     });
   }
 
@@ -84,9 +92,9 @@ export class Desk {
         this.#tell({ type: 'asked', ask: { identity: notice.identity, name: notice.name, actor: notice.actor, until_ms: now_ms + notice.timeout_ms } });
         break;
       case 'granted': this.#tell({ type: 'granted', now_ms }); break;
-      case 'denied': this.#tell({ type: 'denied', reason: notice.reason || 'Your request for control was denied.' }); break;
-      case 'lost': this.#tell({ type: 'lost', reason: notice.reason || 'You no longer have control.', now_ms }); break;
-      case 'refused': toast(notice.sentence); break;
+      case 'denied': this.#tell({ type: 'denied', reason: because('Control was not given', notice.reason) }); break;
+      case 'lost': this.#tell({ type: 'lost', reason: this.#releasing ? '' : because('You no longer have control', notice.reason), now_ms }); break;
+      case 'refused': toast(sentence(notice.sentence)); break;
       case undefined: break;
     }
   }
@@ -106,9 +114,17 @@ export class Desk {
     try {
       await step();
     } catch (error) {
-      toast(error instanceof CallError || error instanceof ApiError ? error.message : 'That did not work.');
+      toast(error instanceof CallError || error instanceof ApiError ? sentence(error.message) : 'That did not work.');
     } finally {
       this.#busy = false;
     }
   }
 }
+
+const because = (what: string, reason: string): string => (reason ? `${what}: ${reason}.` : `${what}.`);
+
+/** The agent's words as a sentence of the page's. */
+export const sentence = (words: string): string => {
+  const first = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
+};

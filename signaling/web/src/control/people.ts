@@ -23,7 +23,7 @@ export function peopleRow(session: string, control: Control, person: Person, on:
   const asks = control.asks.some((ask) => ask.identity === person.identity);
   const admin = control.role === 'admin';
   const actions: HTMLElement[] = [];
-  const able = role === 'operator' || role === 'admin' || asks;
+  const able = role === 'operator' || role === 'admin';
   if (!person.self && !holder && able && (holds(control) || admin)) {
     actions.push(button({ label: `Give control to ${person.name}`, text: 'Give control', class: 'small', onClick: () => on.give(person.identity) }));
   }

@@ -1,9 +1,11 @@
 /** The stats overlay. Every number says in its tool tip how it is measured. */
 
 import { WINDOW_S, type LatencySummary } from '../latency';
+import { ladderLines, noLadder, pathWords, type Ladder } from '../ladder';
 import type { Rates } from '../stats';
 import { h, setText } from '../ui/dom';
 
+const PATH_TIP = 'How the picture travels: UDP directly, over TCP, relayed by a TURN server, or by the VNC fallback.';
 const ROWS = [
   ['photon', 'Input to photon', 'From a key, click or wheel step sent by this page to the moment the browser shows the next picture that differs: median of the last 60 s. Measured while these statistics are open and you have control. On a screen that changes by itself it is the next change, whatever made it.'],
   ['resolution', 'Resolution', 'Width and height of the decoded video. Even sides only: an odd desktop is padded by one pixel, which is cut off here.'],
@@ -11,7 +13,7 @@ const ROWS = [
   ['bitrate', 'Bitrate', 'Bytes of the video track received over the last second, without packet headers.'],
   ['rtt', 'Round trip', 'To the media server and back, measured by the browser’s connectivity checks.'],
   ['loss', 'Loss', 'Share of the video’s packets that did not arrive in the last second. Most are sent again.'],
-  ['path', 'Path', 'How the media travel: UDP directly, over TCP, or relayed by a TURN server.'],
+  ['path', 'Path', PATH_TIP],
   ['decoder', 'Decoder', 'The decoder that the browser chose.'],
 ] as const;
 
@@ -24,6 +26,7 @@ export interface StatsPanel {
   setLatency(summary: LatencySummary | null, perSecond: readonly number[], error_ms: number | null): void;
   setMeasure(on: boolean): void;
   setPhoton(summary: LatencySummary | null): void;
+  setLadder(ladder: Ladder): void;
 }
 
 export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
@@ -36,6 +39,12 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   const spark = h('canvas', { class: 'spark', attrs: { role: 'img', 'aria-label': 'Glass-to-glass latency, p95 of each of the last 60 seconds' } });
   const toggle = h('button', { class: 'switch', attrs: { type: 'button', role: 'switch', 'aria-checked': 'false', 'data-tip': MEASURE_TIP } }, h('span', { class: 'switch-knob', attrs: { 'aria-hidden': 'true' } }), h('span', { text: 'Measure latency' }));
   let measuring = false;
+  let ladder = noLadder;
+  let path: string | null = null;
+  const putPath = (): void => {
+    const shown = path ?? (ladder.legs.vnc.state === 'open' ? 'VNC fallback' : null);
+    put('path', shown ? pathWords(shown, ladder) : '–');
+  };
   toggle.addEventListener('click', () => onMeasure(!measuring));
   const latency = h(
     'div', { class: 'latency', attrs: { hidden: true } },
@@ -59,7 +68,8 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       put('bitrate', rates ? bitrate(rates.kbps) : '–');
       put('rtt', rates?.rtt_ms == null ? '–' : milliseconds(rates.rtt_ms));
       put('loss', rates?.loss == null ? '–' : `${(rates.loss * 100).toFixed(rates.loss > 0 && rates.loss < 0.01 ? 2 : 1)} %`);
-      put('path', rates?.path ?? '–');
+      path = rates?.path ?? null;
+      putPath();
       put('decoder', rates?.decoder ?? '–');
       // Browsers hide it from pages that capture nothing.
       values.get('decoder')!.parentElement!.hidden = !rates?.decoder;
@@ -76,6 +86,12 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
     setPhoton(summary) {
       values.get('photon')!.parentElement!.hidden = !summary;
       if (summary) put('photon', `${milliseconds(summary.p50_ms)} (p95 ${milliseconds(summary.p95_ms)})`);
+    },
+    setLadder(now) {
+      if (now === ladder) return;
+      ladder = now;
+      values.get('path')!.parentElement!.dataset['tip'] = [PATH_TIP, ...ladderLines(ladder)].join(' · ');
+      putPath();
     },
     setMeasure(on) {
       measuring = on;

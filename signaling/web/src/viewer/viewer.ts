@@ -2,6 +2,7 @@
 
 import '../css/viewer.css';
 import { keepPreference, preference } from '../grants';
+import { currentLeg } from '../ladder';
 import type { State } from '../machine';
 import type { ScreenTrack } from '../room';
 import { navigate, sessionPath } from '../router';
@@ -110,11 +111,13 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     const now = view(state, performance.now());
     head.setView(now);
     words.set(now);
+    stats.setLadder(state.ladder);
     pictures.setPicture(state.picture.phase !== 'none');
     controls.element.hidden = state.transport.phase === 'refused';
     if (state.transport.phase === 'refused') head.people.set([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
+    viewer.dataset['path'] = currentLeg(state.ladder) ?? '';
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
     panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
     document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;

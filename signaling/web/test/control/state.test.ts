@@ -31,7 +31,7 @@ describe('who has control', () => {
     const free = run([seat, told('')]);
     expect([mayAct(free), mayPoint(free)]).toEqual([false, true]);
     const implicit = run([seat, told('', '', 0, 'implicit')]);
-    expect([mayAct(implicit), mayPoint(implicit)]).toEqual([true, false]);
+    expect([mayAct(implicit), mayPoint(implicit)]).toEqual([true, true]);
     const observer = run([watcher, told('', '', 0, 'implicit')]);
     expect([mayAct(observer), mayPoint(observer), mayRequest(observer)]).toEqual([false, false, false]);
     expect(holds(run([told('')]))).toBe(false);
