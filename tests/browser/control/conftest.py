@@ -150,3 +150,17 @@ async def at(guest: Guest, x_px: int, y_px: int) -> tuple[float, float]:
         [x_px, y_px],
     )
     return where[0], where[1]
+
+
+async def call_bar(guest: Guest) -> None:
+    """Rest the mouse at the lower edge, as people do who want the bar."""
+    size = guest.page.viewport_size or {"width": 0, "height": 0}
+    await guest.page.mouse.move(size["width"] / 2, size["height"] - 80)
+    await guest.page.mouse.move(size["width"] / 2 + 1, size["height"] - 3)
+    await guest.page.wait_for_selector(".live-panel:not(.resting)")
+
+
+async def click_bar(guest: Guest, name: str) -> None:
+    """One of the bar's buttons, by its name."""
+    await call_bar(guest)
+    await guest.page.locator(".bar").get_by_role("button", name=name).click()

@@ -8,7 +8,7 @@ import pytest
 
 from support.browser import Browsers, Guest
 
-from .conftest import DEADLINE_S, Desk, at, eventually, pointers, stance
+from .conftest import DEADLINE_S, Desk, at, call_bar, click_bar, eventually, pointers, stance
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +19,7 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/
 
 async def hold(guest: Guest) -> None:
     """Take control by the button."""
+    await call_bar(guest)
     await guest.page.click(".control-button")
     await stance(guest, "yours")
 
@@ -116,7 +117,7 @@ async def test_there_is_exactly_one_pointer_on_each_page(browsers: Browsers, des
         assert await pointers(ana) == {"drawn": True, "worn": False}
         await ana.page.mouse.move(*await at(ana, 620, 300))
         assert await pointers(ana) == one
-        await ana.page.click(".control-button")
+        await click_bar(ana, "You have control")
         await stance(ana, "free")
         await ana.page.mouse.move(*await at(ana, 600, 300))
         assert await pointers(ana) == {"drawn": True, "worn": False}
@@ -131,7 +132,7 @@ async def test_a_request_is_answered_from_the_card_and_focus_stays_in_the_sessio
         await hold(ana)
         await stance(cem, "others")
         await ana.page.mouse.click(*await at(ana, 600, 300))
-        await cem.page.click(".control-button")
+        await click_bar(cem, "Ana has control")
         await stance(cem, "requested")
         assert await cem.say(".control-button") == "Asked Ana…"
         await ana.page.wait_for_selector(".ask:has-text('Cem asks for control')")
@@ -144,7 +145,7 @@ async def test_a_request_is_answered_from_the_card_and_focus_stays_in_the_sessio
         await ana.page.keyboard.type("and more\n")
         eventually(lambda: typed.read_text().endswith("and more\n"), "what she typed")
 
-        await cem.page.click(".control-button")
+        await click_bar(cem, "Ana has control")
         # By the keyboard alone, too.
         await ana.page.wait_for_selector(".ask")
         for key in ("Control", "Alt", "Shift"):
@@ -232,13 +233,11 @@ async def test_the_key_menu_sends_what_the_browser_keeps_for_itself(
         ana = await desk.person(browsers, "operator", "Ana")
         await hold(ana)
         await ana.page.mouse.click(*await at(ana, 400, 300))
-        await ana.page.mouse.move(*await at(ana, 640, 700))
-        await ana.page.get_by_role("button", name="Keys").click()
+        await click_bar(ana, "Keys")
         await ana.page.get_by_role("menuitem", name="Ctrl + Alt + Del").click()
-        await ana.page.mouse.move(*await at(ana, 400, 300))
-        await ana.page.get_by_role("button", name="Keys").click()
+        await click_bar(ana, "Keys")
         await ana.page.get_by_role("menuitem", name="Alt + F4").click()
-        await asyncio.sleep(0.2)
+        await ana.page.mouse.move(*await at(ana, 400, 300))
         # The menu leaves the keyboard where it was.
         await ana.page.keyboard.press("x")
         eventually(lambda: "keysym 0x78" in events(), "x")
@@ -322,8 +321,7 @@ async def test_others_who_point_are_seen_with_their_names(browsers: Browsers, de
 async def test_the_desktop_fits_the_window_when_asked(browsers: Browsers, desk: Desk) -> None:
     ana = await desk.person(browsers, "operator", "Ana", width=1001, height=701)
     await hold(ana)
-    await ana.page.mouse.move(500, 600)
-    await ana.page.get_by_role("button", name="Fit the desktop to the window").click()
+    await click_bar(ana, "Fit the desktop to the window")
 
     def size() -> str:
         return subprocess.run(
