@@ -104,7 +104,8 @@ class AgentSession:
         self._control = Control(
             place, settings.control, session=settings.session, clock=self._clock
         )
-        stages: list[Stage] = [*self._control.stages, self._fallback(self._control.desk)]
+        desk = self._control.desk
+        stages: list[Stage] = [*self._control.stages, self._fallback(desk)]
         if self._settings.sound.mode is not SoundMode.OFF:
             sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
             desk.subscribe(lambda _: sound.set_holder(desk.holder))
