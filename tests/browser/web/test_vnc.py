@@ -7,7 +7,6 @@ import pytest
 
 from support.agent_process import agent_process, call
 from support.shim_process import ShimProcess
-from support.viewer import eventually
 from support.xserver import Canvas, XServer
 
 from .conftest import Browsers, Guest
