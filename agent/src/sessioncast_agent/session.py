@@ -66,7 +66,6 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
-        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -104,8 +103,9 @@ class AgentSession:
         desk = make_desk(place, self._settings.control, self._clock)
         stages: list[Stage] = [desk, self._fallback(desk)]
         if self._settings.sound.mode is not SoundMode.OFF:
-            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
-            stages.append(self._sound)
+            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            desk.subscribe(lambda _: sound.set_holder(desk.holder))
+            stages.append(sound)
         return stages
 
     def _fallback(self, desk: ControlDesk) -> FallbackStage:
