@@ -170,7 +170,7 @@ class X11Input:
             hand = _Hand(display)
             try:
                 while not self._stopping:
-                    self._read_events(display, hand)
+                    hand.keyboard.read_events()
                     while (event := self._next()) is not None and not self._stopping:
                         self._do(hand, event)
                     display.flush()
@@ -199,9 +199,3 @@ class X11Input:
         with self._lock:
             self.dropped += len(self._queue)
             self._queue.clear()
-
-    def _read_events(self, display: Xlib.display.Display, hand: _Hand) -> None:
-        for _ in range(display.pending_events()):
-            event = display.next_event()
-            if event.type == X.MappingNotify:
-                hand.keyboard.mapping_changed(event.request, event.first_keycode, event.count)

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import Xlib.display
 from Xlib import X
@@ -28,12 +29,10 @@ from sessioncast_agent.x11.keymap import (
     spare_rows,
 )
 from sessioncast_agent.x11.keysyms import UNICODE, canonical, is_latin, of_char, other_case
+from sessioncast_agent.x11.ping import ProgramPing
 
 log = logging.getLogger(__name__)
 
-# a program reads the mapping when it handles a key, which may be a while after it was sent: a
-# keycode gets another symbol only after it has rested for this long
-SETTLE_S = 0.12
 MAX_SPARE = 48
 _CONTROL, _MOD1, _MOD4 = X.ControlMask, X.Mod1Mask, X.Mod4Mask
 _CHORD = _CONTROL | _MOD1 | _MOD4
@@ -46,17 +45,26 @@ class Keyboard:
         self._display = display
         self._down: dict[int, int] = {}  # symbol → keycode of its press
         self._spare: dict[int, int] = {}  # keycode → symbol, the longest unused first
-        self._used_at: dict[int, float] = {}
+        self._used_at = self._settled_at = 0.0
         self._own_changes: set[tuple[int, int]] = set()
+        self._ping = ProgramPing(display, self._event)
+        self._stale = False
         self._read_map()
 
     # -- for the input thread ----------------------------------------------------------------
 
-    def mapping_changed(self, request: int, first_keycode: int, count: int) -> None:
-        """A MappingNotify came; our own changes are known already."""
-        if request == X.MappingKeyboard and (first_keycode, count) in self._own_changes:
-            return
-        self._read_map()
+    def read_events(self) -> None:
+        """Take what the server says of the mapping."""
+        for _ in range(self._display.pending_events()):
+            self._event(self._display.next_event())
+        if self._stale:
+            self._read_map()
+
+    def _event(self, event: Any) -> None:
+        """A change of the mapping by others; our own are known already."""
+        if event.type == X.MappingNotify:
+            own = (event.first_keycode, event.count) in self._own_changes
+            self._stale |= event.request != X.MappingKeyboard or not own
 
     def key(self, symbol: int, code: str, *, down: bool) -> None:
         """Press or release the key of this symbol."""
@@ -195,8 +203,6 @@ class Keyboard:
             with self._modifiers(symbol, stroke, state):
                 self._fake(stroke.keycode, down=True)
                 self._fake(stroke.keycode, down=False)
-            if symbol in bound:
-                self._used_at[bound[symbol]] = time.monotonic()
         return count
 
     def _tap(self, symbol: int, state: int) -> None:
@@ -210,7 +216,7 @@ class Keyboard:
             return
         xtest.fake_input(self._display, X.KeyPress if down else X.KeyRelease, keycode)
         if keycode in self._spare:
-            self._used_at[keycode] = time.monotonic()
+            self._used_at = time.monotonic()
 
     def _state(self) -> int:
         return int(self._display.screen().root.query_pointer().mask)
@@ -232,9 +238,13 @@ class Keyboard:
         self._pool = self._map.spare_keycodes()[:MAX_SPARE]
         self._spare = {code: symbol for code, symbol in self._spare.items() if code in self._pool}
         self._own_changes.clear()
+        self._stale = False
 
     def _bind(self, symbols: list[int]) -> dict[int, int]:
         """A keycode for each of these; those that have one keep it."""
+        new = [symbol for symbol in symbols if symbol not in self._spare.values()]
+        if new and len(self._spare) + len(new) > len(self._pool):
+            self._settle()
         bound = {self._spare[code]: code for code in self._spare}
         result: dict[int, int] = {}
         changes: dict[int, int] = {}
@@ -255,19 +265,18 @@ class Keyboard:
                 log.warning("no keycode is free for another symbol; free some in the layout")
                 keycode = 0
             result[symbol] = keycode
-        self._settle(changes)
         for first, rows in spare_rows(changes):
             self._own_changes.add((first, len(rows)))
             self._display.change_keyboard_mapping(first, rows)
         return result
 
-    def _settle(self, changes: dict[int, int]) -> None:
-        """Wait until the last use of these keycodes is surely read by its program."""
-        last = max((self._used_at.get(code, 0.0) for code in changes), default=0.0)
-        rest_s = last + SETTLE_S - time.monotonic()
-        if rest_s > 0:
-            self._display.flush()
-            time.sleep(rest_s)
+    def _settle(self) -> None:
+        """Used keycodes get other symbols now: wait until their program has read them."""
+        if self._used_at > self._settled_at:
+            self._ping.wait(self._used_at)
+            self._settled_at = time.monotonic()
+            if self._stale:
+                self._read_map()
 
 
 def _group(state: int) -> int:

@@ -54,7 +54,7 @@ def of_char(char: str) -> int:
 
 def is_latin(keysym: int) -> bool:
     """Whether programs know a shortcut by this symbol whatever the layout."""
-    return 0x20 <= keysym < 0x80 or keysym >= 0xFE00
+    return 0x20 <= keysym < 0x80 or 0xFE00 <= keysym < UNICODE or keysym > UNICODE + 0x10FFFF
 
 
 def other_case(keysym: int) -> int:
