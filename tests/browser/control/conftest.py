@@ -1,5 +1,6 @@
 """The parts for control: an X server with real programs on it, and people in Chromium."""
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -18,17 +19,26 @@ from support.shim_process import ShimProcess
 from support.xserver import XServer, x_server
 
 DEADLINE_S = 15.0
-# Pastes the clipboard with Ctrl+V, as most programs do, and is as real as programs get.
+XEV = ["stdbuf", "-oL", "xev", "-event", "button", "-event", "keyboard"]
+# Pastes the clipboard with Ctrl+V, as most programs do.
 PASTING = "XTerm*VT100.translations: #override Ctrl<Key>v: insert-selection(CLIPBOARD)"
 
 
-def eventually(what: Callable[[], Any], wanted: str, within_s: float = DEADLINE_S) -> Any:
+async def eventually(what: Callable[[], Any], wanted: str, within_s: float = DEADLINE_S) -> Any:
     """The first true answer."""
     ends = time.monotonic() + within_s
-    while not (answer := what()):
+    while not (answer := await asyncio.to_thread(what)):
         assert time.monotonic() < ends, f"never came: {wanted}"
-        time.sleep(0.05)
+        await asyncio.sleep(0.05)
     return answer
+
+
+def started(what: Callable[[], Any], program: str) -> None:
+    """Wait for a program of ours."""
+    ends = time.monotonic() + DEADLINE_S
+    while not what():
+        assert time.monotonic() < ends, f"never came: {program}"
+        time.sleep(0.05)
 
 
 @dataclass
@@ -47,7 +57,13 @@ class Desk:
         return url
 
     async def person(
-        self, browsers: Browsers, role: str, name: str, width: int = 1280, height: int = 820, **more: Any
+        self,
+        browsers: Browsers,
+        role: str,
+        name: str,
+        width: int = 1280,
+        height: int = 820,
+        **more: Any,
     ) -> Guest:
         """Somebody whose page is live."""
         guest = await browsers.guest(width, height, **more)
@@ -71,13 +87,24 @@ class Desk:
 
     @contextlib.contextmanager
     def terminal(self, *options: str) -> Iterator[Path]:
-        """An xterm over most of the screen; what is typed there arrives in this file, line by line."""
+        """An xterm over most of the screen; each line typed there arrives in this file."""
         received = self.tmp_path / f"typed-{time.monotonic_ns()}"
-        script = f"stty -echo; echo ready > {shlex.quote(str(received))}.up; cat > {shlex.quote(str(received))}"
+        file = shlex.quote(str(received))
+        script = f"stty -echo; echo ready > {file}.up; cat > {file}"
         with self.program(
-            "xterm", "-u8", "-geometry", "150x40+20+20", "-xrm", PASTING, *options, "-e", "sh", "-c", script
+            "xterm",
+            "-u8",
+            "-geometry",
+            "150x40+20+20",
+            "-xrm",
+            PASTING,
+            *options,
+            "-e",
+            "sh",
+            "-c",
+            script,
         ):
-            eventually(Path(f"{received}.up").exists, "the terminal")
+            started(Path(f"{received}.up").exists, "the terminal")
             yield received
 
     @contextlib.contextmanager
@@ -86,11 +113,14 @@ class Desk:
         log = self.tmp_path / f"xev-{time.monotonic_ns()}"
         with log.open("w") as out:
             process = subprocess.Popen(
-                ["stdbuf", "-oL", "xev", "-geometry", "600x400+200+150", "-event", "button", "-event", "mouse", "-event", "keyboard"],
-                env=os.environ | self.x.env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                [*XEV, "-geometry", "600x400+200+150"],
+                env=os.environ | self.x.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+            )
         try:
-            eventually(lambda: "Outer window" in log.read_text(), "the window of xev")
+            started(lambda: "Outer window" in log.read_text(), "the window of xev")
             yield log.read_text
         finally:
             process.kill()
@@ -133,7 +163,10 @@ async def pointers(guest: Guest) -> dict[str, bool]:
         """() => {
           const drawn = document.querySelector('.remote-cursor');
           const cursor = document.querySelector('.picture-frame').style.cursor;
-          return { drawn: !drawn.hidden && drawn.getClientRects().length > 0, worn: cursor !== '' && cursor !== 'none' };
+          return {
+            drawn: !drawn.hidden && drawn.getClientRects().length > 0,
+            worn: cursor !== '' && cursor !== 'none',
+          };
         }"""
     )
     return shown

@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import os
 import subprocess
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,25 @@ pytestmark = pytest.mark.browser
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 # 1x1, red
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+
+
+def ends(file: Path, text: str) -> bool:
+    return file.read_text().endswith(text)
+
+
+def xclip(desk: Desk, *arguments: str, text: str | None = None) -> bytes:
+    """The session's clipboard, as its programs see it."""
+    process = subprocess.run(
+        ["xclip", "-selection", "clipboard", *arguments],
+        input=None if text is None else text.encode(),
+        env=os.environ | desk.x.env,
+        # xclip stays behind as the owner, with our pipes in its hands.
+        stdout=subprocess.DEVNULL if text is not None else subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=10,
+        check=text is not None,
+    )
+    return process.stdout or b""
 
 
 async def hold(guest: Guest) -> None:
@@ -45,8 +67,10 @@ async def test_an_operator_clicks_and_types_into_a_terminal_and_everybody_sees_w
         await ana.page.mouse.move(*await at(ana, 300, 250))
         for button in ("left", "middle", "right"):
             await ana.page.mouse.click(*await at(ana, 321, 274), button=button)
-        eventually(lambda: events().count("ButtonRelease") >= 3, "three clicks")
-        presses = [line for line in events().splitlines() if "ButtonPress" in line or "root:(" in line]
+        await eventually(lambda: events().count("ButtonRelease") >= 3, "three clicks")
+        presses = [
+            line for line in events().splitlines() if "ButtonPress" in line or "root:(" in line
+        ]
         assert any("root:(321,274)" in line for line in presses), events()[-2000:]
         assert [f"button {n}" in events() for n in (1, 2, 3)] == [True] * 3
 
@@ -55,21 +79,23 @@ async def test_an_operator_clicks_and_types_into_a_terminal_and_everybody_sees_w
         await ana.page.mouse.move(*await at(ana, 500, 300))
         await ana.page.mouse.move(10, 5)
         await ana.page.mouse.up()
-        eventually(lambda: events().count("ButtonRelease") >= 4, "the end of the drag")
+        await eventually(lambda: events().count("ButtonRelease") >= 4, "the end of the drag")
 
         # Keys go where the pointer is: there is no window manager.
         await ana.page.mouse.click(*await at(ana, 900, 660))
         await ana.page.keyboard.type("Hello, wörld! €5 ~/src | ls #1 {ß}\n")
         await ana.page.keyboard.insert_text("日本語 😀")
         await ana.page.keyboard.press("Enter")
-        lines = eventually(lambda: (t := typed.read_text()).count("\n") >= 2 and t, "two lines")
+        lines = await eventually(
+            lambda: (t := typed.read_text()).count("\n") >= 2 and t, "two lines"
+        )
         assert lines == "Hello, wörld! €5 ~/src | ls #1 {ß}\n日本語 😀\n"
 
         # An observer's hands do nothing.
         await bob.page.mouse.click(*await at(bob, 900, 660))
         await bob.page.keyboard.type("nothing of this\n")
         await ana.page.keyboard.type("end\n")
-        lines = eventually(lambda: (t := typed.read_text()).count("\n") >= 3 and t, "the end")
+        lines = await eventually(lambda: (t := typed.read_text()).count("\n") >= 3 and t, "the end")
         assert lines.endswith("\nend\n")
         assert "nothing" not in lines
         await clean(ana, bob)
@@ -85,7 +111,9 @@ async def test_a_thousand_characters_arrive_complete_and_in_order(
         text = "".join(f"{number:04d} The quick brown fox. " for number in range(40))
         await ana.page.keyboard.type(text + "\n")
         assert len(text) == 1_000
-        line = eventually(lambda: (t := typed.read_text()).endswith("\n") and t, "the line", 30)
+        line = await eventually(
+            lambda: (t := typed.read_text()).endswith("\n") and t, "the line", 30
+        )
         assert line == text + "\n"
 
 
@@ -108,7 +136,8 @@ async def test_there_is_exactly_one_pointer_on_each_page(browsers: Browsers, des
             """(wanted) => {
               const frame = document.querySelector('.picture-frame').getBoundingClientRect();
               const pointer = document.querySelector('.remote-cursor').getBoundingClientRect();
-              return Math.abs(pointer.left + pointer.width / 2 - wanted) < 12 && pointer.top > frame.top;
+              const middle = pointer.left + pointer.width / 2;
+              return Math.abs(middle - wanted) < 12 && pointer.top > frame.top;
             }""",
             arg=x,
         )
@@ -138,12 +167,12 @@ async def test_a_request_is_answered_from_the_card_and_focus_stays_in_the_sessio
         await ana.page.wait_for_selector(".ask:has-text('Cem asks for control')")
         # The card came while Ana types: her words go on into the terminal.
         await ana.page.keyboard.type("still mine\n")
-        eventually(lambda: typed.read_text() == "still mine\n", "what she typed")
+        await eventually(lambda: typed.read_text() == "still mine\n", "what she typed")
         await ana.page.click(".ask >> text=Not now")
         await stance(cem, "others")
         await cem.page.wait_for_selector(".toast:has-text('Control was not given')")
         await ana.page.keyboard.type("and more\n")
-        eventually(lambda: typed.read_text().endswith("and more\n"), "what she typed")
+        await eventually(lambda: typed.read_text().endswith("and more\n"), "what she typed")
 
         await click_bar(cem, "Ana has control")
         # By the keyboard alone, too.
@@ -159,7 +188,7 @@ async def test_a_request_is_answered_from_the_card_and_focus_stays_in_the_sessio
         await ana.page.wait_for_selector(".toast:has-text('You no longer have control')")
         await cem.page.mouse.click(*await at(cem, 600, 300))
         await cem.page.keyboard.type("Cem was here\n")
-        eventually(lambda: typed.read_text().endswith("Cem was here\n"), "what Cem typed")
+        await eventually(lambda: typed.read_text().endswith("Cem was here\n"), "what Cem typed")
         await clean(ana, cem)
 
 
@@ -191,11 +220,13 @@ async def test_a_closed_tab_frees_the_control_and_lets_go_of_its_keys(
         await ana.page.mouse.click(*await at(ana, 400, 300))
         await ana.page.keyboard.down("Shift")
         await ana.page.mouse.down()
-        eventually(lambda: "KeyPress" in events() and events().count("ButtonPress") >= 2, "held")
+        await eventually(
+            lambda: "KeyPress" in events() and events().count("ButtonPress") >= 2, "held"
+        )
         await ana.page.close()
         await stance(cem, "free", within_s=8)
-        eventually(lambda: "KeyRelease" in events(), "the key up")
-        eventually(lambda: events().count("ButtonRelease") >= 2, "the button up")
+        await eventually(lambda: "KeyRelease" in events(), "the key up")
+        await eventually(lambda: events().count("ButtonRelease") >= 2, "the button up")
         await hold(cem)
 
 
@@ -207,9 +238,9 @@ async def test_a_window_that_loses_the_focus_lets_go_of_its_keys(
         await hold(ana)
         await ana.page.mouse.click(*await at(ana, 400, 300))
         await ana.page.keyboard.down("Control")
-        eventually(lambda: "KeyPress" in events(), "the key down")
+        await eventually(lambda: "KeyPress" in events(), "the key down")
         await ana.page.evaluate("window.dispatchEvent(new Event('blur'))")
-        eventually(lambda: "KeyRelease" in events(), "the key up")
+        await eventually(lambda: "KeyRelease" in events(), "the key up")
         assert await ana.page.get_attribute(".viewer", "data-control") == "yours"
 
 
@@ -219,11 +250,11 @@ async def test_the_wheel_turns_both_ways(browsers: Browsers, desk: Desk) -> None
         await hold(ana)
         await ana.page.mouse.move(*await at(ana, 400, 300))
         await ana.page.mouse.wheel(0, 240)
-        eventually(lambda: "button 5" in events(), "down")
+        await eventually(lambda: "button 5" in events(), "down")
         await ana.page.mouse.wheel(0, -240)
-        eventually(lambda: "button 4" in events(), "up")
+        await eventually(lambda: "button 4" in events(), "up")
         await ana.page.mouse.wheel(240, 0)
-        eventually(lambda: "button 7" in events(), "right")
+        await eventually(lambda: "button 7" in events(), "right")
 
 
 async def test_the_key_menu_sends_what_the_browser_keeps_for_itself(
@@ -240,14 +271,13 @@ async def test_the_key_menu_sends_what_the_browser_keeps_for_itself(
         await ana.page.mouse.move(*await at(ana, 400, 300))
         # The menu leaves the keyboard where it was.
         await ana.page.keyboard.press("x")
-        eventually(lambda: "keysym 0x78" in events(), "x")
+        await eventually(lambda: "keysym 0x78" in events(), "x")
         held = [line for line in events().splitlines() if "keysym 0xff" in line]
         assert any("Delete" in line for line in held)
         assert any("F4" in line for line in held)
 
 
 async def test_the_clipboard_goes_both_ways(browsers: Browsers, desk: Desk) -> None:
-    env = {**desk.x.env}
     with desk.terminal() as typed:
         ana = await desk.person(browsers, "operator", "Ana", permissions=CLIPBOARD)
         await hold(ana)
@@ -258,21 +288,18 @@ async def test_the_clipboard_goes_both_ways(browsers: Browsers, desk: Desk) -> N
             await ana.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
             await ana.page.keyboard.press("Control+v")
             await ana.page.keyboard.press("Enter")
-            eventually(lambda t=text: typed.read_text().endswith(t + "\n"), text)
+            await eventually(partial(ends, typed, text + "\n"), text)
 
         # Out: what a program copies is in this browser's clipboard.
-        subprocess.run(
-            ["xclip", "-selection", "clipboard", "-in"], input="from the session: ça va", text=True,
-            env=env | {"PATH": "/usr/bin:/bin"}, check=True, timeout=10,
-        )  # fmt: skip
+        copied = "from the session: ça va"
+        await asyncio.to_thread(xclip, desk, "-in", text=copied)
         await ana.page.wait_for_function(
-            "navigator.clipboard.readText().then((text) => text === 'from the session: ça va')"
+            "(copied) => navigator.clipboard.readText().then((text) => text === copied)", arg=copied
         )
         await clean(ana)
 
 
 async def test_a_picture_is_pasted_into_the_session(browsers: Browsers, desk: Desk) -> None:
-    env = {**desk.x.env, "PATH": "/usr/bin:/bin"}
     with desk.terminal():
         ana = await desk.person(browsers, "operator", "Ana", permissions=CLIPBOARD)
         await hold(ana)
@@ -280,17 +307,17 @@ async def test_a_picture_is_pasted_into_the_session(browsers: Browsers, desk: De
         await ana.page.evaluate(
             """async (base64) => {
               const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-              await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })]);
+              const image = new Blob([bytes], { type: 'image/png' });
+              await navigator.clipboard.write([new ClipboardItem({ 'image/png': image })]);
             }""",
             PNG,
         )
         await ana.page.keyboard.press("Control+v")
 
         def pasted() -> bytes:
-            command = ["xclip", "-selection", "clipboard", "-target", "image/png", "-out"]
-            return subprocess.run(command, env=env, capture_output=True, timeout=10, check=False).stdout
+            return xclip(desk, "-target", "image/png", "-out")
 
-        assert eventually(pasted, "the picture").startswith(base64.b64decode(PNG)[:8])
+        assert (await eventually(pasted, "the picture")).startswith(base64.b64decode(PNG)[:8])
 
 
 @pytest.mark.parametrize("desk", [("--control-mode", "implicit")], indirect=True)
@@ -303,7 +330,7 @@ async def test_whoever_acts_first_has_control_where_that_is_the_rule(
         await ana.page.mouse.click(*await at(ana, 600, 300))
         await stance(ana, "yours", within_s=5)
         await ana.page.keyboard.type("at once\n")
-        eventually(lambda: typed.read_text() == "at once\n", "what was typed")
+        await eventually(lambda: typed.read_text() == "at once\n", "what was typed")
 
 
 async def test_others_who_point_are_seen_with_their_names(browsers: Browsers, desk: Desk) -> None:
@@ -324,15 +351,20 @@ async def test_the_desktop_fits_the_window_when_asked(browsers: Browsers, desk: 
     await click_bar(ana, "Fit the desktop to the window")
 
     def size() -> str:
+        command = ["xdpyinfo"]
         return subprocess.run(
-            ["xdpyinfo"], env={**desk.x.env, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
-            timeout=10, check=True,
-        ).stdout  # fmt: skip
+            command,
+            env=os.environ | desk.x.env,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
 
-    eventually(lambda: "dimensions:    1000x" in size(), "the new size")
+    await eventually(lambda: "dimensions:    1000x" in size(), "the new size")
     # It follows the window.
     await ana.page.set_viewport_size({"width": 900, "height": 640})
-    eventually(lambda: "dimensions:    900x" in size(), "the window's size")
+    await eventually(lambda: "dimensions:    900x" in size(), "the window's size")
     await ana.page.wait_for_function(
         "document.querySelector('video').videoWidth === 900", timeout=DEADLINE_S * 1000
     )
