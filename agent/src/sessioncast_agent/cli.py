@@ -24,6 +24,7 @@ from sessioncast_agent.config import (
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
+from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
 EXIT_CANNOT_START = 3
@@ -107,6 +108,9 @@ def agent(
         bool,
         typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
     ] = True,
+    narrator: Annotated[
+        str, typer.Option(envvar="NARRATOR", help="espeak-ng, or piper:VOICE.onnx (an extra).")
+    ] = "espeak-ng",
     http_host: Annotated[
         str, typer.Option(envvar="HTTP_HOST", help="Where /healthz, /readyz and /metrics listen.")
     ] = "127.0.0.1",
@@ -143,7 +147,7 @@ def agent(
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
-        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
+        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone, narrator),
     )
     asyncio.run(_run_agent(settings))
 
@@ -155,6 +159,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.command("say")(say_command)
 
 
 def main() -> None:

@@ -103,7 +103,12 @@ class AgentSession:
         desk = make_desk(place, self._settings.control, self._clock)
         stages: list[Stage] = [desk, self._fallback(desk)]
         if self._settings.sound.mode is not SoundMode.OFF:
-            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            sound = SoundStage(
+                self._settings.sound,
+                self._usage,
+                self._attributes_due.set,
+                lambda identity: person.role if (person := desk.person(identity)) else "",
+            )
             desk.subscribe(lambda _: sound.set_holder(desk.holder))
             stages.append(sound)
         return stages

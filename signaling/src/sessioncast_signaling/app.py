@@ -14,7 +14,7 @@ from .memory import MemoryStore
 from .metrics import Metrics
 from .models import ProblemBody
 from .page import Page
-from .routes import access, auth, fallback, ops, sessions
+from .routes import access, auth, fallback, narration, ops, sessions
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
 from .store import Store
@@ -85,6 +85,7 @@ def create_app(
         access.router,
         auth.router,
         fallback.router,
+        narration.router,
         ops.router,
         ops.page_router(page or Page()),
     ):

@@ -42,6 +42,7 @@ class Services:
     metrics: Metrics
     auth: Authenticator
     presence: Presence
+    agent: AgentClient
     sessions: Sessions
     delivery: Delivery
     offers: Offers
@@ -102,6 +103,7 @@ def assemble(
         metrics=metrics,
         auth=Authenticator(api_key, enroll_key, store),
         presence=presence,
+        agent=agent,
         sessions=sessions,
         delivery=delivery,
         offers=Offers(
