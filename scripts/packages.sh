@@ -11,12 +11,18 @@ PACKAGES=(
     fonts-dejavu-core fonts-inter
     # sound
     pulseaudio pulseaudio-utils
+    # narration, and the other sound server that the tests run with
+    espeak-ng pipewire pipewire-pulse wireplumber
     # colour conversion of the agent, called through ctypes
     libyuv0
     # the interpreter's own virtual environments, and what Node from PyPI is linked with
     python3-venv libatomic1
     # a window that the tests open
     xterm
+    # networks that the tests close one port after the other, an external TURN relay, certificates
+    iproute2 iptables coturn openssl
+    # what replicas of the shim share; the tests start their own
+    redis-server
 )
 
 # Debian's Chromium and its sandbox helper. Where the distribution only has it as a snap (Ubuntu),

@@ -24,6 +24,7 @@ from sessioncast_agent.config import (
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
+from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
 EXIT_CANNOT_START = 3
 
@@ -112,6 +113,18 @@ def agent(
             help="separate: pages draw the pointer; embed: it is part of the picture.",
         ),
     ] = CursorMode.SEPARATE,
+    sound: Annotated[
+        SoundMode,
+        typer.Option(envvar="SOUND", help="auto: where a sound server answers; on: keep trying."),
+    ] = SoundMode.AUTO,
+    pulse_server: Annotated[
+        str | None,
+        typer.Option(envvar="PULSE_SERVER", help="PulseAudio or PipeWire, like unix:/path."),
+    ] = None,
+    microphone: Annotated[
+        bool,
+        typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
+    ] = True,
     http_host: Annotated[
         str, typer.Option(envvar="HTTP_HOST", help="Where /healthz, /readyz and /metrics listen.")
     ] = "127.0.0.1",
@@ -158,6 +171,7 @@ def agent(
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
+        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
     )
     asyncio.run(_run_agent(settings))
 

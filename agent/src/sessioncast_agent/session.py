@@ -18,6 +18,8 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
+from sessioncast_agent.control.desk import Place
+from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
 from sessioncast_agent.inputs import Clip
@@ -27,6 +29,8 @@ from sessioncast_agent.link.shim_calls import ShimCalls
 from sessioncast_agent.link.tokens import Join, token_source
 from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
+from sessioncast_agent.sound.settings import SoundMode
+from sessioncast_agent.sound.stage import SoundStage
 from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
 from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
@@ -59,6 +63,7 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
+        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -85,7 +90,18 @@ class AgentSession:
 
     def _make_stages(self) -> list[Stage]:
         """The optional parts, in the order in which they start."""
-        return []
+        place = Place(
+            backend=self._backend,
+            size_px=lambda: self._state.size_px,
+            frame_id=lambda: self._output.frame_id,
+            attributes_changed=self._attributes_due.set,
+            usage=self._usage,
+        )
+        stages: list[Stage] = [make_desk(place, self._settings.control, self._clock)]
+        if self._settings.sound.mode is not SoundMode.OFF:
+            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            stages.append(self._sound)
+        return stages
 
     def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition | Clip) -> None:
         if not self._loop.is_closed():

@@ -14,7 +14,7 @@ from .memory import MemoryStore
 from .metrics import Metrics
 from .models import ProblemBody
 from .page import Page
-from .routes import access, ops, sessions
+from .routes import access, auth, ops, sessions
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
 from .store import Store
@@ -80,7 +80,13 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     problems.install(app)
-    for router in (sessions.router, access.router, ops.router, ops.page_router(page or Page())):
+    for router in (
+        sessions.router,
+        access.router,
+        auth.router,
+        ops.router,
+        ops.page_router(page or Page()),
+    ):
         app.include_router(router)
     app.add_middleware(Guard, viewer_sfu_url=settings.viewer_sfu_url, metrics=metrics)
     _add_problem_schema(app)

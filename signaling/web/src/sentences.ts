@@ -1,5 +1,6 @@
 /** What the person reads in each state: one word for the header, one sentence over the picture. */
 
+import { climbingWords } from './ladder';
 import { isLive, type Refusal, type State } from './machine';
 
 export type Tone = 'live' | 'busy' | 'lost' | 'ended';
@@ -59,7 +60,9 @@ export function view(state: State, now_ms: number): View {
       hint: why(state), actions: state.attempt > 1 ? ['retry'] : [], quiet: false,
     };
   }
+  const climbing = transport.phase === 'connecting' ? climbingWords(state.ladder) : null;
   if (session.phase === 'waiting') return starting(state, now_ms);
+  if (climbing) return busy('Connecting', climbing, climbing, why(state));
   if (transport.phase === 'redeeming') return busy('Connecting', 'Opening your link…');
   const view = busy('Connecting', 'Connecting…', 'Connecting', why(state));
   return state.attempt > 1 ? { ...view, actions: ['retry'] } : view;

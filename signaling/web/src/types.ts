@@ -24,6 +24,8 @@ export interface Offer {
   identity: string;
   role: Role;
   state: SessionState;
+  /** An observer that may ask for control all the same. */
+  may_ask: boolean;
 }
 
 export interface JoinAnswer extends Offer {
@@ -96,6 +98,7 @@ export function toOffer(value: unknown): Offer {
     identity: text(body['identity']),
     role: toRole(body['role']),
     state: toState(body['state']),
+    may_ask: body['may_ask'] === true,
   };
 }
 

@@ -46,6 +46,7 @@ async def test_an_offer_without_an_agent_is_waiting_and_calls_nobody() -> None:
             "state": "waiting",
             "expires_at": "2026-11-23T08:05:00Z",
             "fallback": None,
+            "may_ask": False,
         }
         assert token["name"] == "Ana"
         assert token["video"]["canPublishData"] is False
@@ -202,6 +203,7 @@ async def test_a_join_link_its_grant_and_the_reload() -> None:
             "expires_at": "2026-11-23T08:01:00Z",
             "max_uses": 1,
             "uses": 0,
+            "may_ask": False,
         }
         joined = await shim.call("POST", "/api/v1/join", {"secret": secret}, key=None, status=201)
         assert joined["session"] == "demo"
@@ -330,6 +332,7 @@ async def test_the_agents_token() -> None:
                     "expires_at": "2026-11-23T08:05:00Z",
                 }
             ],
+            "banned": [],
         }
         assert claims(answer)["video"]["canUpdateOwnMetadata"] is True
 

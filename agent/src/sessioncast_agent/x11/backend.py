@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from sessioncast_agent.backend import BackendEvents, CursorPosition
 from sessioncast_agent.errors import CannotStart, CaptureFailed, DisplayLost
+from sessioncast_agent.inputs import Clip, InputEvent
 from sessioncast_agent.media import LatestSlot, RawFrame
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.x11.capture import X11Capture
@@ -69,6 +71,31 @@ class X11Backend:
     def snapshot(self) -> Future[RawFrame]:
         """See SessionBackend."""
         return self._capture.snapshot()
+
+    def inject(self, events: Sequence[InputEvent]) -> None:
+        """See SessionBackend."""
+        del events
+
+    def release_all(self) -> None:
+        """See SessionBackend."""
+
+    def set_clipboard(self, clip: Clip) -> Future[None]:
+        """See SessionBackend."""
+        del clip
+        return Future()
+
+    def resize(self, width_px: int, height_px: int) -> Future[tuple[int, int]]:
+        """See SessionBackend."""
+        del width_px, height_px
+        return Future()
+
+    def secret_focus(self) -> bool | None:
+        """See SessionBackend; X11 knows nothing of what its windows hold."""
+        return None
+
+    def title(self) -> str:
+        """See SessionBackend."""
+        return ""
 
     def check(self) -> None:
         """See SessionBackend."""

@@ -14,6 +14,7 @@ from ..models_access import (
     AgentTokenAnswer,
     CreateLink,
     ExpectedView,
+    Fallback,
     JoinAnswer,
     JoinRequest,
     LinkCreated,
@@ -22,7 +23,7 @@ from ..models_access import (
     OfferAnswer,
     OfferRequest,
 )
-from ..offers import Offer
+from ..offers import Applicant, Offer
 from ..services import Services
 from ..store import GRANT_TTL_S, Link, StoreFullError
 from .common import CallerDep, ServicesDep, agent_scheme, page_of, problems
@@ -48,11 +49,13 @@ async def offer(
     caller.require(Right.OFFER, session)
     wanted = body or OfferRequest()
     _check_token_source(session, wanted)
+    raised = await parts.store.raised_role(session, caller.subject)
     made = await parts.offers.offer(
         session,
-        role=caller.role_or(wanted.role),
+        role=caller.role_or(wanted.role, session, raised=raised),
         actor=wanted.actor,
         name=wanted.name or wanted.participant_name or caller.name,
+        applicant=Applicant(caller.subject, caller.link_id, caller.may_ask(session)),
     )
     return OfferAnswer(**_offer_fields(parts, made))
 
@@ -80,7 +83,7 @@ async def create_link(
     """Make a link to share. Its secret is in the fragment, and never shown again."""
     caller.require(Right.LINKS, session)
     wanted = body or CreateLink()
-    role = caller.role_or(wanted.role)
+    role = caller.role_or(wanted.role, session)
     await parts.sessions.running(session)
     now, secret = parts.sessions.now_s(), new_link_secret()
     link = Link(
@@ -91,6 +94,7 @@ async def create_link(
         created_at=now,
         expires_at=now + wanted.ttl_seconds,
         max_uses=wanted.max_uses,
+        may_ask=wanted.may_ask,
     )
     try:
         await parts.store.add_link(link, digest(secret), wanted.ttl_seconds)
@@ -185,6 +189,7 @@ async def agent_token(
             )
             for v in made.expected
         ],
+        banned=made.banned,
     )
 
 
@@ -222,9 +227,21 @@ def _offer_fields(parts: Services, made: Offer) -> dict[str, Any]:
         "room_name": made.session,
         "identity": made.identity,
         "role": made.role,
+        "may_ask": made.may_ask,
         "state": made.state,
         "expires_at": at(made.expires_at),
+        "fallback": _fallback(parts, made),
     }
+
+
+def _fallback(parts: Services, made: Offer) -> Fallback | None:
+    if made.ticket is None:
+        return None
+    return Fallback(
+        url=f"ws{parts.public_url.removeprefix('http')}/api/v1/sessions/{made.session}/fallback",
+        ticket=made.ticket,
+        expires_at=at(made.expires_at),
+    )
 
 
 def _link_fields(link: Link) -> dict[str, Any]:
@@ -236,6 +253,7 @@ def _link_fields(link: Link) -> dict[str, Any]:
         "expires_at": at(link.expires_at),
         "max_uses": link.max_uses,
         "uses": link.uses,
+        "may_ask": link.may_ask,
     }
 
 

@@ -1,0 +1,5 @@
+/** What the viewer is made of beside the picture. Add yours here; each is one module with one `MakePart`. */
+
+import type { MakePart } from './part';
+
+export const PARTS: readonly MakePart[] = [];
