@@ -17,7 +17,7 @@ from sessioncast_agent import __version__
 from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
-from sessioncast_agent.config import AgentSettings, CursorMode
+from sessioncast_agent.config import AgentSettings
 from sessioncast_agent.control.desk import Place
 from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
@@ -31,12 +31,12 @@ from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
 from sessioncast_agent.sound.settings import SoundMode
 from sessioncast_agent.sound.stage import SoundStage
+from sessioncast_agent.sources import make_backend, own_stages
 from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
 from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
 from sessioncast_agent.video.convert import even
 from sessioncast_agent.video.stage import VideoStage
-from sessioncast_agent.x11.backend import X11Backend
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +67,10 @@ class AgentSession:
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._backend = X11Backend(
-            settings.display,
-            fps=settings.fps,
-            embed_pointer=settings.cursor is CursorMode.EMBED,
-            usage=self._usage,
-            events=BackendEvents(
+        self._backend = make_backend(
+            settings,
+            self._usage,
+            BackendEvents(
                 state=lambda state: self._soon(self._backend_changed, state),
                 cursor_image=lambda image: self._soon(self._cursor.image, image),
                 cursor_position=lambda place: self._soon(self._cursor.position, place),
@@ -97,7 +95,11 @@ class AgentSession:
             attributes_changed=self._attributes_due.set,
             usage=self._usage,
         )
-        stages: list[Stage] = [make_desk(place, self._settings.control, self._clock)]
+        desk = make_desk(place, self._settings.control, self._clock)
+        stages: list[Stage] = [
+            desk,
+            *own_stages(self._backend, desk, self._attributes_due.set),
+        ]
         if self._settings.sound.mode is not SoundMode.OFF:
             self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
             stages.append(self._sound)

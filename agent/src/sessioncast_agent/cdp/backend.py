@@ -106,6 +106,11 @@ class CdpBackend:
 
         return self._call(resize)
 
+    def secret_focus(self) -> bool | None:
+        """See SessionBackend."""
+        driver = self._driver
+        return None if driver is None or not driver.state.live else driver.secret_focused
+
     def title(self) -> str:
         """See SessionBackend."""
         driver = self._driver

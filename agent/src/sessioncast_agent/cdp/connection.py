@@ -14,11 +14,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
-from sessioncast_agent.cdp.address import Endpoint
+from sessioncast_agent.cdp.discovery import Endpoint
 from sessioncast_agent.errors import BrowserLost, BrowserRefused
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: aiohttp.ClientWebSocketResponse,
+        socket: aiohttp.ClientWebSocketResponse[Literal[False]],
         *,
         on_event: EventHandler,
         on_picture: PictureHandler,

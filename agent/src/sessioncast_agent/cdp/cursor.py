@@ -133,7 +133,9 @@ def _inside(polygon: Polygon) -> Mask:
 
 
 def _coverage(mask: Mask) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return mask.reshape(SIDE_PX, _FINE, SIDE_PX, _FINE).mean(axis=(1, 3))
+    shares: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    shares = mask.reshape(SIDE_PX, _FINE, SIDE_PX, _FINE).mean(axis=(1, 3))
+    return shares
 
 
 @cache

@@ -15,10 +15,11 @@ from typing import Any
 import aiohttp
 
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorPosition
-from sessioncast_agent.cdp.address import CdpAddress, find_endpoint
+from sessioncast_agent.cdp.address import CdpAddress
 from sessioncast_agent.cdp.commands import clipboard_script, run_command
 from sessioncast_agent.cdp.connection import Connection, Params
 from sessioncast_agent.cdp.cursor import HIDDEN, cursor_image, known_shape
+from sessioncast_agent.cdp.discovery import find_endpoint
 from sessioncast_agent.cdp.downloads import Downloads
 from sessioncast_agent.cdp.input import InputPump, InputTranslator
 from sessioncast_agent.cdp.news import News, Notice, SecretFocus, TabsChanged
@@ -74,7 +75,7 @@ class Driver:
         self._connection: Connection | None = None
         self._cursor: CursorPosition | None = None
         self._shape = ""
-        self._secret = False
+        self.secret_focused = False
         self._told: tuple[Any, ...] = ()
         self._tell_timer: asyncio.TimerHandle | None = None
 
@@ -213,8 +214,8 @@ class Driver:
     def secret(self, tab: Tab | None) -> None:
         """See TabHost."""
         focused = tab is not None and tab.active and tab.secret_focused
-        if focused is not self._secret:
-            self._secret = focused
+        if focused is not self.secret_focused:
+            self.secret_focused = focused
             self.tell(SecretFocus(focused))
 
     def copied(self, text: str) -> None:

@@ -122,12 +122,16 @@ class Screen:
     async def _help(self, tab: Tab) -> None:
         """A page that paints nothing (a dialog holds it, it hangs) still has a picture, mostly."""
         await asyncio.sleep(FIRST_PICTURE_S)
-        if self._fresh or tab is not self._tab:
+        if self._has_picture_of(tab):
             return
         with suppress(BrowserRefused, BrowserLost, CaptureFailed):
             frame = await self._screenshot(tab)
-            if not self._fresh and tab is self._tab:
+            if not self._has_picture_of(tab):
                 self._put(frame)
+
+    def _has_picture_of(self, tab: Tab) -> bool:
+        """Or is not asked for one any more."""
+        return self._fresh or tab is not self._tab
 
     def picture(
         self, jpeg: bytes, metadata: dict[str, Any], acknowledge: Callable[[], None]
