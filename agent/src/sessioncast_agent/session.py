@@ -18,7 +18,7 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings
-from sessioncast_agent.control.desk import Place
+from sessioncast_agent.control.desk import ControlDesk, Place
 from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
@@ -29,6 +29,8 @@ from sessioncast_agent.link.shim_calls import ShimCalls
 from sessioncast_agent.link.tokens import Join, token_source
 from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
+from sessioncast_agent.rfb.dial import Dialler
+from sessioncast_agent.rfb.stage import FallbackSources, FallbackStage
 from sessioncast_agent.sound.settings import SoundMode
 from sessioncast_agent.sound.stage import SoundStage
 from sessioncast_agent.sources import make_backend, own_stages
@@ -37,6 +39,7 @@ from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
 from sessioncast_agent.video.convert import even
 from sessioncast_agent.video.stage import VideoStage
+from sessioncast_agent.video.tee import Tee
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +75,16 @@ class AgentSession:
             self._usage,
             BackendEvents(
                 state=lambda state: self._soon(self._backend_changed, state),
-                cursor_image=lambda image: self._soon(self._cursor.image, image),
-                cursor_position=lambda place: self._soon(self._cursor.position, place),
+                cursor_image=lambda image: self._soon(self._pointer_shape, image),
+                cursor_position=lambda place: self._soon(self._pointer_place, place),
                 clipboard=lambda clip: self._soon(self._copied, clip),
             ),
         )
+        self._tee = Tee(self._output)
         self._video = VideoStage(
             fps=settings.fps,
             max_bitrate_bps=settings.max_bitrate_bps,
-            output=self._output,
+            output=self._tee,
             usage=self._usage,
             set_fps_cap=self._backend.set_fps_cap,
         )
@@ -96,14 +100,29 @@ class AgentSession:
             usage=self._usage,
         )
         desk = make_desk(place, self._settings.control, self._clock)
-        stages: list[Stage] = [
-            desk,
-            *own_stages(self._backend, desk, self._attributes_due.set),
-        ]
+        stages: list[Stage] = [desk, self._fallback(desk)]
+        stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
             self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
             stages.append(self._sound)
         return stages
+
+    def _fallback(self, desk: ControlDesk) -> FallbackStage:
+        sources = FallbackSources(
+            session=self._settings.session,
+            snapshot=self._backend.snapshot,
+            resize=self._backend.resize,
+            cut=lambda person, clip: None,
+            state=lambda: self._state,
+            frames=self._video.frames,
+            tee=self._tee,
+            request_keyframe=self._video.request_keyframe,
+            watching=self._watches_elsewhere,
+            desk=desk,
+            usage=self._usage,
+            separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
+        )
+        return FallbackStage(sources, Dialler(self._settings.tokens.signaling_url))
 
     def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition | Clip) -> None:
         if not self._loop.is_closed():
@@ -185,6 +204,16 @@ class AgentSession:
         self._metrics.collector.live = state.live
         self._attributes_due.set()
 
+    def _pointer_shape(self, image: CursorImage) -> None:
+        self._cursor.image(image)
+        for stage in self._stages.stages:
+            stage.pointer_shape(image)
+
+    def _pointer_place(self, place: CursorPosition) -> None:
+        self._cursor.position(place)
+        for stage in self._stages.stages:
+            stage.pointer_place(place)
+
     def _copied(self, clip: Clip) -> None:
         for stage in self._stages.stages:
             stage.copied(clip)
@@ -226,6 +255,11 @@ class AgentSession:
         self._video.set_watched(watched)
         for stage in self._stages.stages:
             stage.watched(watched)
+
+    def _watches_elsewhere(self, identity: str, there: bool) -> None:
+        """Somebody watches by the fallback (or does not any more)."""
+        (self._audience.elsewhere.add if there else self._audience.elsewhere.discard)(identity)
+        self._audience_changed()
 
     def _announce(self) -> None:
         self._audience_changed()

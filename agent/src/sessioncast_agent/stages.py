@@ -14,6 +14,7 @@ from typing import Any
 from livekit import rtc
 
 from sessioncast_agent.audience import Person
+from sessioncast_agent.backend import CursorImage, CursorPosition
 from sessioncast_agent.errors import StageUnavailable
 from sessioncast_agent.inputs import Clip
 
@@ -71,6 +72,12 @@ class Stage:
 
     def copied(self, clip: Clip) -> None:
         """A program of the session copied something."""
+
+    def pointer_shape(self, image: CursorImage) -> None:
+        """The pointer looks different now."""
+
+    def pointer_place(self, place: CursorPosition) -> None:
+        """The pointer moved."""
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """A data packet; `identity` is who the SFU says has sent it, empty when it does not."""

@@ -8,7 +8,6 @@ import {
   type ByteStreamReader, type RemoteParticipant, type RemoteTrackPublication, type RemoteVideoTrack,
 } from 'livekit-client';
 import { relayWords, type CandidateError } from './candidates';
-import { metadataWorker } from './worker';
 
 // What people must know is said on the page; the console is for errors.
 setLogLevel('error');
@@ -94,7 +93,8 @@ export class RoomLink {
   #relayTrouble: string | null = null;
   #open = true;
 
-  constructor(session: string, on: RoomHandlers, options: { measure: boolean }) {
+  /** `worker` reads the frames' metadata (capture time, number). */
+  constructor(session: string, on: RoomHandlers, worker: Worker | null) {
     this.#agent = `agent-${session}`;
     this.#on = on;
     this.#room = new Room({
@@ -102,7 +102,7 @@ export class RoomLink {
       dynacast: false,
       reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => RESUME_DELAYS_MS[retryCount] ?? null },
       dataStream: { maxPayloadByteLength: MAX_STREAM_BYTES },
-      ...(options.measure ? { frameMetadata: { worker: metadataWorker() } } : {}),
+      ...(worker ? { frameMetadata: { worker } } : {}),
     });
     this.#wire();
   }

@@ -69,6 +69,7 @@ class Driver:
             local=address.loopback,
         )  # fmt: skip
         self.input = InputPump(InputTranslator(), self._post_input)
+        self._resized(viewport.size_px, viewport.scale)
         self.tabs: Tabs | None = None
         self.connected = asyncio.Event()
         self.last_error = f"no browser answers at {address.place}"

@@ -89,6 +89,17 @@
     return done;
   };
 
+  // -- the title
+  if (top) {
+    let title = null;
+    const read = () => { if (document.title !== title) tell('title', title = document.title.slice(0, 500)); };
+    const watch = () => { read(); if (document.head) new MutationObserver(read).observe(document.head, { subtree: true, childList: true, characterData: true }); };
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', watch, { once: true });
+    else watch();
+    window.addEventListener('load', read);
+    window.addEventListener('pageshow', (event) => { if (event.persisted) { title = null; read(); } });
+  }
+
   // -- what the page's own world asks us (see shim.js)
   window.addEventListener('@EVENT@', (event) => {
     event.stopImmediatePropagation();

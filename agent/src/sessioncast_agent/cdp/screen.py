@@ -27,6 +27,7 @@ MIN_SIZE_PX, MAX_SIZE_PX = (320, 240), (3840, 2160)
 FIRST_PICTURE_S = 0.7  # a screencast that has sent nothing by then is helped by a screenshot
 SCREENSHOT_TIMEOUT_S = 3.0
 PLAUSIBLE_AGE_US = 1_000_000
+SETTLE_US = 500_000  # so long may pictures still have the size before
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Viewport:
         """In device pixels."""
         return self.width_px, self.height_px
 
+    @property
+    def css_px(self) -> tuple[int, int]:
+        """In CSS pixels."""
+        return round(self.width_px / self.scale), round(self.height_px / self.scale)
+
     def resized(self, width_px: int, height_px: int) -> Viewport:
         """The nearest size that can be shown."""
         width = min(max(width_px, MIN_SIZE_PX[0]), MAX_SIZE_PX[0]) & ~1
@@ -50,8 +56,7 @@ class Viewport:
 
     def apply(self, tab: Tab) -> None:
         """Tell the page."""
-        width, height = round(self.width_px / self.scale), round(self.height_px / self.scale)
-        tab.set_viewport(width, height, self.scale)
+        tab.set_viewport(*self.css_px, self.scale)
 
 
 class Screen:
@@ -78,12 +83,14 @@ class Screen:
         self._last: RawFrame | None = None
         self._fresh = False  # the last picture is of the running screencast
         self._helper: asyncio.Task[None] | None = None
+        self._scale_told = False
+        self._applied_us = 0
 
     def show(self, tab: Tab | None) -> None:
         """Another tab, or none."""
         self._tab, self._fresh = tab, False
         if tab is not None:
-            self.viewport.apply(tab)
+            self._apply(tab)
             self._cast()
 
     def set_watched(self, watched: bool) -> None:
@@ -100,10 +107,14 @@ class Screen:
         """Another size for the shown tab and all that follow; what it will be."""
         self.viewport = self.viewport.resized(width_px, height_px)
         if self._tab is not None:
-            self.viewport.apply(self._tab)
+            self._apply(self._tab)
             self._cast()
         self._take_size(self.viewport.size_px, self.viewport.scale)
         return self.viewport.size_px
+
+    def _apply(self, tab: Tab) -> None:
+        self._applied_us = monotonic_us()
+        self.viewport.apply(tab)
 
     def _cast(self) -> None:
         tab = self._tab
@@ -141,16 +152,28 @@ class Screen:
         try:
             if not self._watched:
                 return
+            css_px = (metadata.get("deviceWidth") or 0, metadata.get("deviceHeight") or 0)
+            if css_px != self.viewport.css_px and now_us - self._applied_us < SETTLE_US:
+                return  # of the size before
             frame = self._decode(jpeg, self._captured_us(metadata, now_us))
             self._fresh = True
-            css_width = metadata.get("deviceWidth") or 0
-            scale = frame.width_px / css_width if css_width else self.scale
+            scale = frame.width_px / css_px[0] if css_px[0] else self.scale
             self._take_size((frame.width_px, frame.height_px), scale)
             self._put(frame)
+            self._check_scale(scale)
         except CaptureFailed as error:
             log.debug("a picture was lost: %s", error)
         finally:
             self._acknowledge(now_us, acknowledge)
+
+    def _check_scale(self, scale: float) -> None:
+        """Chromium casts at the pixel ratio it was started with, whatever pages are told."""
+        if scale != self.viewport.scale and not self._scale_told:
+            self._scale_told = True
+            log.warning(
+                "the browser draws %.2g pixels per CSS pixel; for another ratio start it with "
+                "--force-device-scale-factor", scale,
+            )  # fmt: skip
 
     def _acknowledge(self, now_us: int, acknowledge: Callable[[], None]) -> None:
         """At once, unless this would be faster than the cap; one interval of jitter is forgiven."""

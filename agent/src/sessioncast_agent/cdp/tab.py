@@ -72,6 +72,7 @@ class Tab:
         self.context: str = info.get("browserContextId", "")
         self.opener: str = info.get("openerId", "")
         self.title, self.url = "", ""
+        self._title_told = False
         self.info_changed(info)
         self.active = self.casting = self.loading = self.crashed = False
         self.can_back = self.can_forward = False
@@ -194,7 +195,7 @@ class Tab:
         """Run our own code beside the page, as if the user had just acted."""
         world = next((n for n, frame in self._worlds.items() if frame == self.frame_id), None)
         if world is None:
-            raise BrowserRefused("the page is not ready yet")
+            world = await self._find_world()
         answer = await self.send("Runtime.evaluate", {
             "expression": expression, "contextId": world, "userGesture": True,
             "returnByValue": True, "awaitPromise": True,
@@ -205,7 +206,9 @@ class Tab:
 
     def info_changed(self, info: Params) -> None:
         """What the browser says of the target."""
-        self.title, self.url = info.get("title", ""), info.get("url", "")
+        self.url = info.get("url", "")
+        if not self._title_told:  # the browser's own is sometimes the one before
+            self.title = info.get("title", "")
 
     def event(self, method: str, params: Params) -> None:
         """One event of this page."""
@@ -226,9 +229,11 @@ class Tab:
         if frame.get("parentId"):
             return
         self.frame_id = frame["id"]
-        self.crashed = False
+        self.crashed = self._title_told = False
         self._arrived(frame.get("url", "") + frame.get("urlFragment", ""))
         self._host.prompts.withdraw(tab=self.id)
+        if params.get("type") == "BackForwardCacheRestore":
+            self.later(self._find_world())
         self.later(self._read_history())
 
     def _on_Page_navigatedWithinDocument(self, params: Params) -> None:  # noqa: N802
@@ -247,8 +252,6 @@ class Tab:
             return
         self.loading = loading
         self._host.changed()
-        if not loading and self._host.page_only:
-            self.later(self._read_title())
 
     def _on_Page_screencastVisibilityChanged(self, params: Params) -> None:  # noqa: N802
         if self.active and not params.get("visible", True):
@@ -303,6 +306,9 @@ class Tab:
             case ["pointer", str(shape), x, y]:
                 place = (float(x), float(y)) if x is not None and y is not None else None
                 self._host.pointer(self, shape, place)
+            case ["title", str(title)]:
+                self.title, self._title_told = title, True
+                self._host.changed()
             case ["secret", bool(focused)]:
                 self._set_secret(world, focused)
             case ["copied", str(text)]:
@@ -334,12 +340,22 @@ class Tab:
         if before is not bool(self._secret_worlds):
             self._host.secret(self)
 
+    async def _find_world(self) -> int:
+        """Our world in the main frame; a page out of the cache for going back does not tell it."""
+        found = await self.send(
+            "Page.createIsolatedWorld", {"frameId": self.frame_id, "worldName": WORLD}
+        )
+        number: int = found["executionContextId"]
+        self._worlds[number] = self.frame_id
+        answer = await self.send("Runtime.evaluate", {
+            "expression": "document.title", "contextId": number, "returnByValue": True,
+        })  # fmt: skip
+        self.title, self._title_told = str(answer.get("result", {}).get("value") or ""), True
+        self._host.changed()
+        return number
+
     async def _read_history(self) -> None:
         history = await self.send("Page.getNavigationHistory")
         at, entries = history["currentIndex"], history["entries"]
         self.can_back, self.can_forward = at > 0, at + 1 < len(entries)
-        self._host.changed()
-
-    async def _read_title(self) -> None:
-        self.title = str(await self.evaluate_in_world("document.title") or "")
         self._host.changed()

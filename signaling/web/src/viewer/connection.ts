@@ -3,21 +3,17 @@
  * and for as long as the session is not refused to us begins again with a fresh offer.
  */
 
-import * as api from '../api';
 import { ApiError } from '../api';
-import { bearerFor } from '../grants';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
 import { openLeg, sightings } from '../candidates';
 import { CallError, ConnectFailure, H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
 import type { Offer } from '../types';
-import { Access, refusalOf } from './access';
+import { refusalOf, type OfferSource } from './access';
 
 export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
   state(state: State, before: State): void;
   /** A connection stands; null: it is gone. */
   room(room: RoomLink | null): void;
-  /** The link was for another session, to which this browser now holds a grant. */
-  elsewhere(session: string): void;
 }
 
 const POLL_MS = 2_000;
@@ -47,8 +43,7 @@ const sleep = (ms: number, wake: AbortSignal): Promise<void> =>
 export class Connection {
   #state: State = initial;
   #room: RoomLink | null = null;
-  readonly #access: Access;
-  #measure: boolean;
+  #worker: (() => Worker) | null;
   /** Aborted to end the present attempt: a new run, or the end. */
   #run = new AbortController();
   #wake = new AbortController();
@@ -59,13 +54,9 @@ export class Connection {
   #end: RoomEnd['cause'] = 'lost';
   #closed = false;
 
-  constructor(readonly session: string, secret: string | null, measure: boolean, readonly on: ConnectionHandlers) {
-    this.#access = new Access(session, secret, {
-      redeem: () => this.#dispatch({ type: 'redeem' }),
-      offer: () => this.#dispatch({ type: 'offer' }),
-      elsewhere: on.elsewhere,
-    });
-    this.#measure = measure;
+  /** `worker` makes the reader of the frames' metadata; without it no latency is measured. */
+  constructor(readonly session: string, readonly source: OfferSource, worker: (() => Worker) | null, readonly on: ConnectionHandlers) {
+    this.#worker = worker;
   }
 
   get state(): State {
@@ -96,9 +87,9 @@ export class Connection {
   }
 
   /** The worker is fixed when the Room is made, so this is a new offer and a new Room; the last picture stays. */
-  setMeasure(measure: boolean): void {
-    if (measure === this.#measure) return;
-    this.#measure = measure;
+  setWorker(worker: (() => Worker) | null): void {
+    if (worker === this.#worker) return;
+    this.#worker = worker;
     if (this.#state.transport.phase === 'refused') return;
     this.#dispatch({ type: 'switch' });
     this.#again();
@@ -166,7 +157,7 @@ export class Connection {
       let why: string;
       let retryAfter_ms: number | null = null;
       try {
-        const offer = await this.#access.offer(signal);
+        const offer = await this.source.offer(signal, (step) => this.#dispatch({ type: step }));
         if (signal.aborted) return;
         this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, identity: offer.identity, mayAsk: offer.may_ask, now_ms: now() });
         why = await this.#join(offer, signal);
@@ -211,7 +202,7 @@ export class Connection {
       }),
       recovered: mine(() => this.#dispatch({ type: 'recovered', now_ms: now() })),
       closed: over,
-    }, { measure: this.#measure });
+    }, this.#worker?.() ?? null);
     this.#room = room;
     this.#giveUp = (why) => over({ cause: 'lost', why });
     signal.addEventListener('abort', () => this.#giveUp('superseded'), { once: true });
@@ -282,17 +273,16 @@ export class Connection {
     this.#polling = true;
     const { signal } = this.#run;
     try {
-      const bearer = bearerFor(this.session);
-      const info = await api.getSession(this.session, { bearer, signal });
-      if (info.state === 'ended') {
+      const told = await this.source.ask(signal);
+      if (told === 'ended') {
         this.#dispatch({ type: 'refused', refusal: 'ended' });
         this.#leave();
         this.#run.abort();
-      } else {
-        this.#dispatch({ type: 'told', state: info.state, now_ms: now() });
+      } else if (told) {
+        this.#dispatch({ type: 'told', state: told, now_ms: now() });
         const { session, transport } = this.#state;
         const alone_ms = now() - session.since_ms;
-        if (info.state === 'live' && !session.agent && transport.phase === 'connected' && alone_ms > WRONG_ROOM_PATIENCE_MS) this.#giveUp('The session is live elsewhere.');
+        if (told === 'live' && !session.agent && transport.phase === 'connected' && alone_ms > WRONG_ROOM_PATIENCE_MS) this.#giveUp('The session is live elsewhere.');
       }
     } catch (error) {
       const refusal = refusalOf(error);

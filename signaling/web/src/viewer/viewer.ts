@@ -11,6 +11,8 @@ import { toast } from '../ui/controls';
 import { closeMenu, type MenuItem } from '../ui/dialog';
 import { Cleanup, h } from '../ui/dom';
 import { parseSize, type Mode } from '../viewport';
+import { metadataWorker } from '../worker';
+import { Access } from './access';
 import { bar } from './bar';
 import { Connection } from './connection';
 import { header, type Tab } from './header';
@@ -48,7 +50,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   picture.stage.setAttribute('aria-label', `Picture of ${session}`);
 
   const parts: Part[] = [];
-  const connection = new Connection(session, options.secret, measuring, {
+  const connection = new Connection(session, new Access(session, options.secret, (other) => navigate(sessionPath(other))), measuring ? metadataWorker : null, {
     state(state, before) {
       render(state);
       for (const part of parts) part.state?.(state, before);
@@ -76,7 +78,6 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       head.setPeople(people);
       for (const part of parts) part.people?.(people);
     },
-    elsewhere: (other) => navigate(sessionPath(other)),
   });
 
   const host: Host = {
@@ -142,7 +143,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     keepPreference(MEASURE, on ? 'on' : null);
     stats.setMeasure(on);
     picture.hold();
-    connection.setMeasure(on);
+    connection.setWorker(on ? metadataWorker : null);
     meter.setMeasuring(on);
   }
 
