@@ -17,7 +17,7 @@ from sessioncast_agent import __version__
 from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
-from sessioncast_agent.config import AgentSettings
+from sessioncast_agent.config import AgentSettings, CursorMode
 from sessioncast_agent.control.desk import ControlDesk, Place
 from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded

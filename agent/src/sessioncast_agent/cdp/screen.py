@@ -84,7 +84,7 @@ class Screen:
         self._fresh = False  # the last picture is of the running screencast
         self._helper: asyncio.Task[None] | None = None
         self._scale_told = False
-        self._applied_us = 0
+        self._settles_us = 0
 
     def show(self, tab: Tab | None) -> None:
         """Another tab, or none."""
@@ -113,7 +113,7 @@ class Screen:
         return self.viewport.size_px
 
     def _apply(self, tab: Tab) -> None:
-        self._applied_us = monotonic_us()
+        self._settles_us = monotonic_us() + SETTLE_US
         self.viewport.apply(tab)
 
     def _cast(self) -> None:
@@ -152,13 +152,14 @@ class Screen:
         try:
             if not self._watched:
                 return
-            css_px = (metadata.get("deviceWidth") or 0, metadata.get("deviceHeight") or 0)
-            if css_px != self.viewport.css_px and now_us - self._applied_us < SETTLE_US:
-                return  # of the size before
             frame = self._decode(jpeg, self._captured_us(metadata, now_us))
+            size_px, wanted = (frame.width_px, frame.height_px), self.viewport
+            if size_px not in {wanted.size_px, wanted.css_px} and now_us < self._settles_us:
+                return  # of the size before
             self._fresh = True
-            scale = frame.width_px / css_px[0] if css_px[0] else self.scale
-            self._take_size((frame.width_px, frame.height_px), scale)
+            css_width = metadata.get("deviceWidth") or 0
+            scale = frame.width_px / css_width if css_width else self.scale
+            self._take_size(size_px, scale)
             self._put(frame)
             self._check_scale(scale)
         except CaptureFailed as error:
