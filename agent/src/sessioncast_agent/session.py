@@ -66,7 +66,6 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
-        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -103,8 +102,9 @@ class AgentSession:
         stages: list[Stage] = [desk, self._fallback(desk)]
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
-            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
-            stages.append(self._sound)
+            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            desk.subscribe(lambda _: sound.set_holder(desk.holder))
+            stages.append(sound)
         return stages
 
     def _fallback(self, desk: ControlDesk) -> FallbackStage:
@@ -206,17 +206,14 @@ class AgentSession:
 
     def _pointer_shape(self, image: CursorImage) -> None:
         self._cursor.image(image)
-        for stage in self._stages.stages:
-            stage.pointer_shape(image)
+        self._stages.pointer_shape(image)
 
     def _pointer_place(self, place: CursorPosition) -> None:
         self._cursor.position(place)
-        for stage in self._stages.stages:
-            stage.pointer_place(place)
+        self._stages.pointer_place(place)
 
     def _copied(self, clip: Clip) -> None:
-        for stage in self._stages.stages:
-            stage.copied(clip)
+        self._stages.copied(clip)
 
     async def _keep_attributes(self) -> None:
         """Keep the participant's attributes in step with the state."""
@@ -234,8 +231,7 @@ class AgentSession:
                 "fps": str(self._settings.fps),
                 "version": __version__,
             }
-            for stage in self._stages.stages:
-                attributes |= stage.attributes()
+            attributes |= self._stages.attributes()
             try:
                 async with asyncio.timeout(ATTRIBUTES_TIMEOUT_S):
                     await room.local_participant.set_attributes(attributes)
@@ -253,8 +249,7 @@ class AgentSession:
         self._usage.watched(watched)
         self._backend.set_watched(watched)
         self._video.set_watched(watched)
-        for stage in self._stages.stages:
-            stage.watched(watched)
+        self._stages.watched(watched)
 
     def _watches_elsewhere(self, identity: str, there: bool) -> None:
         """Somebody watches by the fallback (or does not any more)."""
@@ -270,15 +265,12 @@ class AgentSession:
 
     def rpc_handlers(self, join: Join) -> dict[str, RpcHandler]:
         """See RoomGuest; without a shim nobody may call `shim.*`."""
-        handlers: dict[str, RpcHandler] = {}
-        for stage in self._stages.stages:
-            handlers |= stage.rpc_handlers()
+        handlers = self._stages.rpc_handlers()
         if join.credential is None:
             return handlers
         if self._shim is None:
             self._shim = ShimCalls(join.credential, self._settings.session, self._clock, self)
-            for stage in self._stages.stages:
-                self._shim.add(stage.shim_methods())
+            self._shim.add(self._stages.shim_methods())
         return handlers | self._shim.handlers()
 
     def joined(self, room: rtc.Room, join: Join) -> None:
@@ -288,8 +280,7 @@ class AgentSession:
         self._audience.new_room(set(room.remote_participants))
         for person in join.expected:
             self.expect(person)
-        for stage in self._stages.stages:
-            stage.joined(room)
+        self._stages.joined(room)
         self._video.new_transport()
         self._backend.snapshot()  # one picture to prime the new track with
         self._announce()
@@ -300,35 +291,30 @@ class AgentSession:
         self._room = self._cursor.room = None
         self._metrics.collector.joined = False
         self._audience.new_room(set())
-        for stage in reversed(self._stages.stages):
-            stage.left()
+        self._stages.left()
 
     def participant_joined(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.joined(identity)
-        for stage in self._stages.stages:
-            stage.participant_joined(identity)
+        self._stages.participant_joined(identity)
         self._announce()
 
     def participant_left(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.left(identity)
-        for stage in self._stages.stages:
-            stage.participant_left(identity)
+        self._stages.participant_left(identity)
         self._audience_changed()
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See RoomGuest."""
-        for stage in self._stages.stages:
-            stage.data(topic, payload, identity)
+        self._stages.data(topic, payload, identity)
 
     # -- ShimTarget --------------------------------------------------------------------------
 
     def expect(self, person: Person) -> None:
         """See ShimTarget."""
         self._audience.expect(person, monotonic_us())
-        for stage in self._stages.stages:
-            stage.expected(person)
+        self._stages.expected(person)
         self._announce()
 
     def end(self, reason: str) -> dict[str, Any]:
