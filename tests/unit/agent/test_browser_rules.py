@@ -202,8 +202,13 @@ def test_quick_presses_at_one_place_count_as_double_and_triple_clicks() -> None:
 def test_a_drag_moves_with_its_button_and_everything_is_let_go_at_the_end() -> None:
     translator = InputTranslator()
     translator.size_px, translator.scale = (1280, 720), 2.0
-    events: list[InputEvent] = [Press(Button.RIGHT, True, (10, 10)), Move(100, 50), MoveBy(5_000, -5_000),
-              Key(0xFFE1, True), Touch("start", (TouchPoint(3, 1, 1),))]  # fmt: skip
+    events: list[InputEvent] = [
+        Press(Button.RIGHT, True, (10, 10)),
+        Move(100, 50),
+        MoveBy(5_000, -5_000),
+        Key(0xFFE1, True),
+        Touch("start", (TouchPoint(3, 1, 1),)),
+    ]
     moved = [command for event in events for command in translator.commands(event, 0.0)]
     assert (moved[1][1]["x"], moved[1][1]["y"], moved[1][1]["button"]) == (50, 25, "right")
     assert (moved[2][1]["x"], moved[2][1]["y"]) == (639.5, 0)
