@@ -193,7 +193,7 @@ class ControlDesk(Stage):
             self._inject(person, message)
 
     def note(self, kind: str, person: Person, fields: dict[str, Any]) -> None:
-        """Keep in the audit what a person did by another way than input."""
+        """Keep in the audit what else somebody did."""
         self._record.note(kind, person, self.lease.number, fields)
 
     # -- Stage ---------------------------------------------------------------------------------
