@@ -38,7 +38,9 @@ def agent(shim: ShimProcess, x: XServer, tmp_path: Path) -> Iterator[AgentProces
 def envelope(signal: Signal, rate_hz: int) -> Signal:
     """The loudness of each 20 ms."""
     part = rate_hz // 50
-    return np.sqrt((signal[: len(signal) // part * part].reshape(-1, part) ** 2).mean(axis=1))
+    parts = signal[: len(signal) // part * part].reshape(-1, part)
+    loudness: Signal = np.sqrt((parts**2).mean(axis=1))
+    return loudness
 
 
 def likeness(a: Signal, b: Signal, within: int = 20) -> float:
