@@ -65,7 +65,7 @@ async def events(
     listener = await anext(listening)  # a refusal is an answer, not a broken stream
 
     async def stream() -> AsyncIterator[bytes]:
-        async with aclosing(listening):  # type: ignore[type-var]  # it is an async generator
+        async with aclosing(listening):
             yield f"retry: {RETRY_MS}\n\n".encode()
             loop = asyncio.get_running_loop()
             checked_s = loop.time()

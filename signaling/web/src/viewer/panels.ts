@@ -1,22 +1,7 @@
-/** The VNC tab's panel for now, and the keyboard help. */
+/** The keyboard help. */
 
-import { button } from '../ui/controls';
 import { openDialog } from '../ui/dialog';
 import { h } from '../ui/dom';
-import { icon } from '../ui/icons';
-
-export function vncPanel(onBack: () => void): HTMLElement {
-  return h(
-    'section', { class: 'vnc-panel', attrs: { id: 'panel-vnc', role: 'tabpanel', 'aria-labelledby': 'tab-vnc', hidden: true } },
-    h(
-      'div', { class: 'sentence-card' },
-      icon('monitor', 32),
-      h('h2', { text: 'The VNC viewer comes with the front-door work' }),
-      h('p', { class: 'hint', text: 'Where a network lets no WebRTC through, this tab will show the same session over one WebSocket: the same picture from the same encoder, the same rights, no VNC server on the desktop. The live view goes over to it by itself when it has to, and comes back when it can.' }),
-      button({ label: 'Back to the live view', text: 'Back to the live view', icon: 'back', class: 'primary', onClick: onBack }),
-    ),
-  );
-}
 
 export const SHORTCUTS: [string, string][] = [
   ['f', 'Full screen, and back'],
@@ -27,9 +12,16 @@ export const SHORTCUTS: [string, string][] = [
   ['Esc', 'Close what is open'],
 ];
 
-export function openHelp(): void {
+/** While the keyboard is in the session, it has all keys but these. */
+const IN_SESSION: [string, string][] = [
+  ['Esc Esc', 'Bring the bar back; the session sees them too'],
+  ['Ctrl + Alt + Shift', 'Take the keyboard out of the session, to the bar'],
+  ['Esc (held)', 'Leave full screen, in which the session has even Alt + Tab'],
+];
+
+function keyList(shortcuts: [string, string][]): HTMLElement {
   const list = h('dl', { class: 'shortcuts' });
-  for (const [keys, words] of SHORTCUTS) {
+  for (const [keys, words] of shortcuts) {
     const cell = h('dt', {});
     keys.split(' or ').forEach((key, index) => {
       if (index) cell.append(' or ');
@@ -37,5 +29,9 @@ export function openHelp(): void {
     });
     list.append(cell, h('dd', { text: words }));
   }
-  openDialog('Keyboard', list, h('p', { class: 'help', text: 'At 1:1 a desktop larger than the window scrolls; with the picture focused, the arrow keys do it too.' }));
+  return list;
+}
+
+export function openHelp(): void {
+  openDialog('Keyboard', keyList(SHORTCUTS), h('p', { class: 'help', text: 'While you have control and the keyboard is in the session:' }), keyList(IN_SESSION), h('p', { class: 'help', text: 'At 1:1 a desktop larger than the window scrolls; with the picture focused, the arrow keys do it too.' }));
 }
