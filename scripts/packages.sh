@@ -11,8 +11,8 @@ PACKAGES=(
     fonts-dejavu-core fonts-inter
     # sound
     pulseaudio pulseaudio-utils
-    # colour conversion of the agent, called through ctypes
-    libyuv0
+    # colour conversion and capture of the agent, called through ctypes
+    libyuv0 libxcb1 libxcb-shm0 libxcb-damage0
     # the interpreter's own virtual environments, and what Node from PyPI is linked with
     python3-venv libatomic1
     # a window that the tests open
