@@ -59,7 +59,14 @@ setup_packages() {
             "and run 'scripts/setup.sh python' and 'scripts/setup.sh page' for the rest."
     fi
     if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
+    if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
+    local coturn
+    coturn=$(missing_packages coturn)
     install_packages "${PACKAGES[@]}"
+    # the tests start their own: a relay that runs because a package was installed is nobody's wish
+    if [ -n "$coturn" ] && have systemctl; then
+        "${AS_ROOT[@]}" systemctl disable --quiet --now coturn 2>/dev/null || true
+    fi
 }
 
 chromium_is_packaged() { # as a real package, not as Ubuntu's stub that installs a snap
@@ -108,6 +115,15 @@ setup_page() {
     stamp page "$sources"
 }
 
+setup_oidc() { # the OpenID Connect server of the tests
+    local packages
+    packages=$(hash_of tests/oidc/package.json tests/oidc/package-lock.json)
+    if fresh oidc "$packages" && [ -d tests/oidc/node_modules ]; then return; fi
+    ensure_node
+    step "installing the tests' OpenID Connect server" npm --prefix tests/oidc ci --no-audit --no-fund
+    stamp oidc "$packages"
+}
+
 setup_bench() {
     local key
     install_packages "${BENCH_PACKAGES[@]}"
@@ -126,6 +142,7 @@ all | bench)
     setup_python
     setup_browser
     setup_page
+    setup_oidc
     ensure_livekit
     [ "${1:-all}" = all ] || setup_bench
     ;;

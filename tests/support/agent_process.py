@@ -119,7 +119,12 @@ def agent_environment(x: XServer, **extra: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def agent_process(
-    shim: ShimProcess, x: XServer, tmp_path: Path, session: str, *options: str
+    shim: ShimProcess,
+    x: XServer,
+    tmp_path: Path,
+    session: str,
+    *options: str,
+    env: dict[str, str] | None = None,
 ) -> Iterator[AgentProcess]:
     """Create the session at the shim and run its agent for the body."""
     created = call(shim, "POST", "/sessions", {"session": session})
@@ -130,7 +135,7 @@ def agent_process(
     agent = AgentProcess(
         [*PROGRAM, "agent", "--session", session, "--signaling-url", shim.url,
          "--credential-file", str(credential), "--http-port", str(port), *options],
-        agent_environment(x),
+        agent_environment(x, **(env or {})),
         tmp_path / f"{session}.agent.log",
         port,
     )  # fmt: skip

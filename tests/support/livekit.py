@@ -21,9 +21,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from livekit import api
 
@@ -96,17 +97,18 @@ class LiveKitServer:
     udp_port: int
     api_key: str
     api_secret: str = field(repr=False)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] = field(init=False, repr=False)
 
     @property
     def url(self) -> str:
         """The signalling address that SDKs take."""
-        return f"ws://127.0.0.1:{self.port}"
+        return f"ws://{self.host}:{self.port}"
 
     @property
     def http_url(self) -> str:
         """The address of the room service."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def env(self) -> dict[str, str]:
@@ -185,36 +187,59 @@ class LiveKitServer:
             answer.read()
 
 
-def _write_config(
-    path: Path, ports: tuple[int, int, int], api_key: str, api_secret: str, log_level: str
-) -> None:
+def _config(
+    ports: tuple[int, int, int], host: str, keys: dict[str, str], log_level: str
+) -> dict[str, Any]:
     port, tcp_port, udp_port = ports
-    config = {
+    return {
         "port": port,
-        "bind_addresses": ["127.0.0.1"],
+        "bind_addresses": [host],
         "rtc": {
             "tcp_port": tcp_port,
             "udp_port": udp_port,
             "use_external_ip": False,
-            "node_ip": "127.0.0.1",
+            "node_ip": host,
             "interfaces": {"includes": ["lo"]},
-            "ips": {"includes": ["127.0.0.1/32"]},
+            "ips": {"includes": [f"{host}/32"]},
             "enable_loopback_candidate": True,
         },
         "room": {
             "auto_create": False,
             "playout_delay": {"enabled": True, "min": 0, "max": 0},
         },
-        "keys": {api_key: api_secret},
+        "keys": keys,
         "logging": {"level": log_level, "json": False},
     }
+
+
+def laid_over(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over a configuration, section by section."""
+    merged = dict(config)
+    for name, value in changes.items():
+        old = merged.get(name)
+        both = isinstance(old, dict) and isinstance(value, Mapping)
+        merged[name] = laid_over(old, value) if both else value  # type: ignore[arg-type]  # both says so
+    return merged
+
+
+def _write_config(path: Path, config: dict[str, Any]) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(config, file, indent=1)  # JSON is YAML
 
 
 @contextlib.contextmanager
-def livekit_server(tmp_path: Path, *, log_level: str = "info") -> Iterator[LiveKitServer]:
-    """Run a real livekit-server for the body; files are made in `tmp_path`."""
+def livekit_server(
+    tmp_path: Path,
+    *,
+    log_level: str = "info",
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Iterator[LiveKitServer]:
+    """Run a real livekit-server for the body; files are made in `tmp_path`.
+
+    `host` and `port` are where it listens; `config` is laid over what the tests usually have.
+    """
     binary = find_livekit_server()
     directory = tmp_path / f"livekit-{secrets.token_hex(3)}"
     directory.mkdir(mode=0o700)
@@ -222,12 +247,14 @@ def livekit_server(tmp_path: Path, *, log_level: str = "info") -> Iterator[LiveK
     server: LiveKitServer | None = None
     try:
         for attempt in range(3):
-            port, tcp_port, udp_port = free_ports(3)
+            own, tcp_port, udp_port = free_ports(3)
+            own = port or own
             path = directory / "livekit.yaml"
-            _write_config(path, (port, tcp_port, udp_port), api_key, api_secret, log_level)
+            written = _config((own, tcp_port, udp_port), host, {api_key: api_secret}, log_level)
+            _write_config(path, laid_over(written, config or {}))
             log_path = directory / "livekit.log"
             server = LiveKitServer(
-                binary, path, log_path, port, tcp_port, udp_port, api_key, api_secret
+                binary, path, log_path, own, tcp_port, udp_port, api_key, api_secret, host
             )
             try:
                 server.start()

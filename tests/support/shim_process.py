@@ -42,6 +42,7 @@ class ShimProcess:
     port: int
     env: dict[str, str] = field(repr=False)
     log_path: Path
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] = field(init=False, repr=False)
 
     def start(self) -> None:
@@ -49,7 +50,7 @@ class ShimProcess:
         program = [sys.executable, "-m", "sessioncast_signaling", "serve"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*program, "--port", str(self.port), "--log-level", "debug"],
+                [*program, "--host", self.host, "--port", str(self.port), "--log-level", "debug"],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -87,14 +88,22 @@ class ShimProcess:
 
 
 @contextlib.contextmanager
-def shim_process(sfu: LiveKitServer, tmp_path: Path, **env: str) -> Iterator[ShimProcess]:
+def shim_process(
+    sfu: LiveKitServer,
+    tmp_path: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    **env: str,
+) -> Iterator[ShimProcess]:
     """Run the shim for the body."""
-    port = free_ports(1)[0]
+    port = port or free_ports(1)[0]
     shim = ShimProcess(
-        url=f"http://127.0.0.1:{port}",
+        url=f"http://{host}:{port}",
         port=port,
         env=shim_environment(sfu, tmp_path) | env,
         log_path=tmp_path / "shim.log",
+        host=host,
     )
     shim.start()
     try:

@@ -15,8 +15,10 @@ MAX_LINES = 400
 # package of the agent → those of its own packages that it may not import
 FORBIDDEN = {
     "video": {"link", "x11", "session", "demo", "cli"},
-    "x11": {"link", "video", "session", "demo", "cli"},
-    "link": {"x11", "session", "demo", "cli"},
+    "x11": {"link", "control", "video", "session", "demo", "cli"},
+    "control": {"link", "x11", "video", "session", "demo", "cli"},
+    "link": {"x11", "control", "session", "demo", "cli"},
+    "sound": {"link", "x11", "video", "control", "session", "demo", "cli"},
     "demo": {"link", "video", "session"},
 }
 

@@ -82,6 +82,9 @@ class SessionBackend(Protocol):
     def resize(self, width_px: int, height_px: int) -> Future[tuple[int, int]]:
         """Ask for another size; the size it has then. Raises ResizeRefused in the future."""
 
+    def secret_focus(self) -> bool | None:
+        """Whether a password field has the focus; None where that cannot be known. Never blocks."""
+
     def title(self) -> str:
         """What the session shows now (a window's or page's title), or nothing."""
 

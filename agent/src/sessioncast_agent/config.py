@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.sound.settings import SoundSettings
 from sessioncast_agent.x11.display import is_display_name
 
 SESSION_RULE = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -42,6 +43,39 @@ class TokenSettings:
     enroll_key: str | None = field(default=None, repr=False)
 
 
+class ControlMode(StrEnum):
+    """How control is had: by acting while it is free, or only by asking."""
+
+    IMPLICIT = "implicit"
+    EXPLICIT = "explicit"
+
+
+class ClipboardPolicy(StrEnum):
+    """Which way the clipboard goes: into the session, out of it, both or neither."""
+
+    OFF = "off"
+    IN = "in"
+    OUT = "out"
+    BOTH = "both"
+
+
+class AuditText(StrEnum):
+    """Whether the audit holds what was typed."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """Who may do what, and what is kept of it."""
+
+    mode: ControlMode = ControlMode.IMPLICIT
+    clipboard: ClipboardPolicy = ClipboardPolicy.BOTH
+    audit: Path | None = None
+    audit_text: AuditText = AuditText.ON
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """Everything one agent needs, checked."""
@@ -54,6 +88,8 @@ class AgentSettings:
     cursor: CursorMode = CursorMode.SEPARATE
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    control: ControlSettings = field(default_factory=ControlSettings)
+    sound: SoundSettings = field(default_factory=SoundSettings)
 
 
 def check_session(session: str | None) -> str:

@@ -29,6 +29,14 @@ def thread_cpu_ns(task_id: int) -> int | None:
         return None
 
 
+def child_cpu_ns(pid: int) -> int | None:
+    """CPU time of a child that has one thread, None when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def rss_bytes() -> int:
     """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
@@ -60,6 +68,9 @@ class UsageMeter:
         self._staged_ns = dict.fromkeys(STAGES, 0)
         self._moved_ns: dict[int, int] = {}
         self._ended: set[int] = set()
+        self._children: dict[int, str] = {}
+        self._children_ns: dict[int, int] = {}
+        self._children_gone_ns = dict.fromkeys(STAGES, 0)
         self._watched_s = 0.0
         self._watched_since: float | None = None
 
@@ -76,6 +87,20 @@ class UsageMeter:
             self._seen_ns[task_id] = time.thread_time_ns()
             self._retire(task_id)
             self._ended.add(task_id)  # the kernel still lists it for a moment
+
+    def own_child(self, stage: str, pid: int) -> None:
+        """A child process works for `stage` from now on."""
+        with self._lock:
+            self._children[pid] = stage
+
+    def child_ended(self, pid: int) -> None:
+        """It is about to be ended; keep what it used."""
+        with self._lock:
+            stage = self._children.pop(pid, None)
+            used_ns = child_cpu_ns(pid) or self._children_ns.get(pid, 0)
+            self._children_ns.pop(pid, None)
+            if stage is not None:
+                self._children_gone_ns[stage] += used_ns
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -111,8 +136,20 @@ class UsageMeter:
             total_ns = {stage: self._gone_ns[stage] + self._staged_ns[stage] for stage in STAGES}
             for task_id, used_ns in self._seen_ns.items():
                 total_ns[self._stage_of(task_id)] += used_ns - self._moved_ns.get(task_id, 0)
-        seconds = {stage: round(used_ns / 1e9, 4) for stage, used_ns in total_ns.items()}
-        return {**seconds, "process": round(time.process_time(), 4)}
+            children_ns = self._children_cpu_ns()
+        seconds = {
+            stage: round((used_ns + children_ns[stage]) / 1e9, 4)
+            for stage, used_ns in total_ns.items()
+        }
+        process_s = time.process_time() + sum(children_ns.values()) / 1e9
+        return {**seconds, "process": round(process_s, 4)}
+
+    def _children_cpu_ns(self) -> dict[str, int]:
+        total_ns = dict(self._children_gone_ns)
+        for pid, stage in self._children.items():
+            self._children_ns[pid] = child_cpu_ns(pid) or self._children_ns.get(pid, 0)
+            total_ns[stage] += self._children_ns[pid]
+        return total_ns
 
     def _stage_of(self, task_id: int) -> str:
         return self._owner.get(task_id, "publish")

@@ -125,6 +125,16 @@ def role_above_right(role: str, highest: str) -> Problem:
     )
 
 
+def removed() -> Problem:
+    """403: one who was removed from the session asks for a way back."""
+    return Problem(
+        403,
+        "removed",
+        "Removed from the session",
+        "You were removed from this session: ask those who run it for a new link.",
+    )
+
+
 def session_unknown(session: str) -> Problem:
     """404: no such session."""
     return Problem(

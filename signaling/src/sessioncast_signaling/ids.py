@@ -52,6 +52,16 @@ def new_grant() -> str:
     return "scg_" + secrets.token_urlsafe(32)
 
 
+def new_ticket() -> str:
+    """Return a ticket for one WebSocket: 192 random bits, usable as a subprotocol."""
+    return "sct_" + secrets.token_urlsafe(24)
+
+
+def new_api_key() -> str:
+    """Return an API key: 256 random bits."""
+    return "sck_" + secrets.token_urlsafe(32)
+
+
 def digest(secret: str) -> str:
     """Return what is stored instead of a random secret: its SHA-256 in hex."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

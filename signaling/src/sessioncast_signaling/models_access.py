@@ -47,7 +47,7 @@ class OfferRequest(StrictRequest):
 
 
 class Fallback(BaseModel):
-    """The VNC way in, when there is one."""
+    """The VNC way in, when there is one: a WebSocket, its ticket sent as a subprotocol."""
 
     model_config = example(
         url="wss://cast.example/api/v1/sessions/demo/fallback",
@@ -55,8 +55,8 @@ class Fallback(BaseModel):
         expires_at="2026-11-23T10:05:00Z",
     )
 
-    url: str
-    ticket: str
+    url: str = Field(description="Where the WebSocket is; it also takes the subprotocol `binary`.")
+    ticket: str = Field(description="Good for one connection; `Sec-WebSocket-Protocol: <ticket>`.")
     expires_at: datetime
 
 
@@ -72,6 +72,7 @@ class OfferAnswer(BaseModel):
         state="live",
         expires_at="2026-11-23T10:05:00Z",
         fallback=None,
+        may_ask=False,
     )
 
     server_url: str
@@ -82,6 +83,9 @@ class OfferAnswer(BaseModel):
     state: State
     expires_at: datetime
     fallback: Fallback | None = None
+    may_ask: bool = Field(
+        default=False, description="An observer who may ask for control with POST …/control."
+    )
 
 
 class JoinRequest(StrictRequest):
@@ -105,6 +109,7 @@ class JoinAnswer(OfferAnswer):
         state="live",
         expires_at="2026-11-23T10:05:00Z",
         fallback=None,
+        may_ask=False,
         session="demo",
         grant="scg_…",
         grant_expires_at="2026-11-23T22:00:00Z",
@@ -126,6 +131,9 @@ class CreateLink(StrictRequest):
     )
     ttl_seconds: int = Field(default=3600, strict=True, ge=1, le=MAX_TTL_S)
     max_uses: int = Field(default=1, strict=True, ge=1, le=MAX_LINK_USES)
+    may_ask: bool = Field(
+        default=False, strict=True, description="An observer who comes by it may ask for control."
+    )
 
 
 class LinkView(BaseModel):
@@ -139,6 +147,7 @@ class LinkView(BaseModel):
         expires_at="2026-11-23T11:00:00Z",
         max_uses=1,
         uses=0,
+        may_ask=False,
     )
 
     id: str
@@ -148,6 +157,7 @@ class LinkView(BaseModel):
     expires_at: datetime
     max_uses: int
     uses: int
+    may_ask: bool
 
 
 class LinkCreated(LinkView):
@@ -161,6 +171,7 @@ class LinkCreated(LinkView):
         expires_at="2026-11-23T11:00:00Z",
         max_uses=1,
         uses=0,
+        may_ask=False,
         url="https://cast.example/sessions/demo#join=scj_…",
     )
 
@@ -204,6 +215,7 @@ class AgentTokenAnswer(BaseModel):
         identity="agent-demo",
         expires_at="2026-11-23T10:05:00Z",
         expected=[],
+        banned=[],
     )
 
     server_url: str
@@ -212,3 +224,4 @@ class AgentTokenAnswer(BaseModel):
     identity: str
     expires_at: datetime
     expected: list[ExpectedView]
+    banned: list[str] = Field(description="Identities that were removed: they get no media.")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .agentrpc import AgentClient
+from .auth import grant_subject
 from .delivery import Delivery
 from .errors import (
     AgentError,
@@ -16,10 +17,11 @@ from .errors import (
     AgentTimeoutError,
     Problem,
     SfuError,
+    removed,
     session_ended,
     sfu_problem,
 )
-from .ids import agent_identity, digest, new_grant, new_viewer_identity
+from .ids import agent_identity, digest, new_grant, new_ticket, new_viewer_identity
 from .presence import Presence, Snapshot
 from .roles import Actor, Role, State
 from .sessions import Sessions
@@ -30,6 +32,7 @@ from .store import (
     SessionRecord,
     Store,
     StoreFullError,
+    Ticket,
 )
 from .tokens import TOKEN_TTL_S, TokenMinter
 
@@ -37,6 +40,17 @@ log = logging.getLogger(__name__)
 
 # A viewer may connect until its token ends, and the SFU allows a minute of skew beyond.
 EXPECTED_TTL_S = TOKEN_TTL_S + 60
+TICKET_TTL_S = TOKEN_TTL_S
+VIEWER_TICKET = "fallback"
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Whose viewer it will be: see rights.Caller."""
+
+    subject: str
+    link_id: str = ""
+    may_ask: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class Offer:
     role: Role
     state: State
     expires_at: float
+    may_ask: bool = False  # an observer who may ask for control
+    ticket: str | None = None  # for the fallback's WebSocket, once, until `expires_at`
 
     def __repr__(self) -> str:
         return f"Offer({self.session!r}, {self.identity!r}, {self.role})"
@@ -63,6 +79,7 @@ class AgentOffer:
     identity: str
     expires_at: float
     expected: list[ExpectedViewer]
+    banned: list[str]  # identities that get no media
 
     def __repr__(self) -> str:
         return f"AgentOffer({self.session!r})"
@@ -79,16 +96,30 @@ class Offers:
     delivery: Delivery
     minter: TokenMinter
     count: Callable[[str, str], None]  # role, state
+    fallback: bool = False  # whether offers carry a ticket for the fallback
 
-    async def offer(self, session: str, *, role: Role, actor: Actor, name: str) -> Offer:
+    async def offer(
+        self, session: str, *, role: Role, actor: Actor, name: str, applicant: Applicant
+    ) -> Offer:
         """Return a viewer's way in.
 
         The agent hears of the viewer first, if it is in the room; otherwise it is told when it
-        asks for its own token. Raises Problem: 404, 410, 502, 503.
+        asks for its own token. Raises Problem: 403, 404, 410, 502, 503.
         """
         record = await self.sessions.running(session)
+        if await self.store.banned(session, applicant.subject):
+            raise removed()
         now = self.sessions.now_s()
-        viewer = ExpectedViewer(new_viewer_identity(), role, actor, name, now + TOKEN_TTL_S)
+        viewer = ExpectedViewer(
+            new_viewer_identity(),
+            role,
+            actor,
+            name,
+            now + TOKEN_TTL_S,
+            applicant.subject,
+            applicant.link_id,
+            applicant.may_ask,
+        )
         await self.store.expect(session, viewer, EXPECTED_TTL_S)
         snapshot = await self._open(session)
         state = (await self.sessions.status_from(record, snapshot)).state
@@ -100,8 +131,30 @@ class Offers:
         token = self.minter.viewer(
             session, identity=viewer.identity, role=role, actor=actor, name=name
         )
+        if await self.store.banned(session, applicant.subject):  # meanwhile
+            raise removed()
         self.count(role.value, state.value)
-        return Offer(token, session, viewer.identity, role, state, viewer.expires_at)
+        ticket = await self._ticket(session, viewer) if self.fallback else None
+        asks = applicant.may_ask and role is Role.OBSERVER
+        return Offer(token, session, viewer.identity, role, state, viewer.expires_at, asks, ticket)
+
+    async def _ticket(self, session: str, viewer: ExpectedViewer) -> str | None:
+        ticket = new_ticket()
+        kept = Ticket(
+            VIEWER_TICKET,
+            session,
+            viewer.identity,
+            viewer.role,
+            viewer.actor,
+            viewer.name,
+            viewer.subject,
+        )
+        try:
+            await self.store.put_ticket(digest(ticket), kept, TICKET_TTL_S)
+        except StoreFullError as error:
+            log.warning("an offer goes without a ticket: %s", error)
+            return None
+        return ticket
 
     async def agent_token(self, session: str) -> AgentOffer:
         """Return the agent's way in; its credential was checked before. Raises Problem."""
@@ -121,6 +174,7 @@ class Offers:
             identity=agent_identity(session),
             expires_at=now + TOKEN_TTL_S,
             expected=await self.store.expected(session),
+            banned=[b.who for b in await self.store.bans(session) if b.identity],
         )
 
     async def join(self, secret: str, *, name: str | None) -> tuple[Offer, str]:
@@ -143,14 +197,20 @@ class Offers:
         if grant is None:
             raise _link_problem(use)
         try:
-            offer = await self._offer_for(grant)
+            offer = await self._offer_for(grant, digest(grant_text))
         except Problem:
             await self.store.undo_redeem(secret_digest, digest(grant_text))
             raise
         return offer, grant_text
 
-    async def _offer_for(self, grant: Grant) -> Offer:
-        return await self.offer(grant.session, role=grant.role, actor=Actor.PERSON, name=grant.name)
+    async def _offer_for(self, grant: Grant, grant_digest: str) -> Offer:
+        return await self.offer(
+            grant.session,
+            role=grant.role,
+            actor=Actor.PERSON,
+            name=grant.name,
+            applicant=Applicant(grant_subject(grant_digest), grant.link_id, grant.may_ask),
+        )
 
     async def _open(self, session: str) -> Snapshot:
         try:

@@ -1,4 +1,4 @@
-"""What replicas must agree on, behind one Protocol: memory now, Redis when it comes.
+"""What replicas must agree on, behind one Protocol: in memory, or in Redis.
 
 Every method is one atomic step. What lives for a limited time says so in seconds; the store forgets
 it by itself. Nothing here is a secret in clear: links and grants are kept by their SHA-256.
@@ -14,10 +14,20 @@ from .roles import Actor, Kind, Role
 TOMBSTONE_TTL_S = 24 * 3600  # no token lives this long, so nothing old can bring a session back
 GRANT_TTL_S = 12 * 3600  # sliding: each use starts it again
 LINK_MEMORY_S = 24 * 3600  # a link is remembered after its end, to say "expired", not "unknown"
-MAX_SESSIONS = 10_000
-MAX_LINKS_PER_SESSION = 1_000
-MAX_GRANTS_PER_SESSION = 10_000
-MAX_EXPECTED_PER_SESSION = 2_000  # the oldest are forgotten: they only speed an agent's start up
+ADMITTED_TTL_S = 7 * 24 * 3600  # who came by what is remembered this long, to keep them out
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much a store holds; beyond it the oldest are forgotten, or StoreFullError is raised."""
+
+    sessions: int = 10_000
+    links: int = 1_000  # in one session
+    grants: int = 10_000  # in one session
+    admitted: int = 10_000  # in one session; the oldest are forgotten
+    tickets: int = 100_000
+    rates: int = 50_000  # the oldest are forgotten
+    events: int = 1_000  # the oldest are forgotten
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ class Link:
     expires_at: float
     max_uses: int
     uses: int = 0
+    may_ask: bool = False  # an observer who comes by it may ask for control
 
 
 class LinkUse(StrEnum):
@@ -70,17 +81,61 @@ class Grant:
     role: Role
     name: str
     link_id: str
+    may_ask: bool = False
 
 
 @dataclass(frozen=True)
 class ExpectedViewer:
-    """A viewer who was given a token and may turn up in the room until `expires_at` (Unix s)."""
+    """A viewer who was given a token and may turn up in the room until `expires_at` (Unix s).
+
+    `subject` is whose viewer it is (see rights.Caller), `link_id` the join link it came by.
+    """
 
     identity: str
     role: Role
     actor: Actor
     name: str
     expires_at: float
+    subject: str = ""
+    link_id: str = ""
+    may_ask: bool = False
+
+
+@dataclass(frozen=True)
+class Ban:
+    """One who is kept out of a session until a time (Unix s): an identity, or a whole subject."""
+
+    session: str
+    who: str  # an identity, or a subject
+    until: float
+    identity: bool  # whether `who` is an identity that may turn up in the room
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The right to open one WebSocket, once. `purpose` keeps a viewer's and an agent's apart.
+
+    `pair` joins the two ends of one relayed stream.
+    """
+
+    purpose: str
+    session: str
+    identity: str
+    role: Role = Role.OBSERVER
+    actor: Actor = Actor.PERSON
+    name: str = ""
+    subject: str = ""
+    pair: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One piece of news for all replicas and those who listen; `id` orders them."""
+
+    id: str
+    kind: str
+    session: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,8 +150,12 @@ class StoreFullError(Exception):
     """A bound of the store is reached; the message names what there is too much of."""
 
 
-class Store(Protocol):
-    """See the module. Unknown sessions are None or a no-op, never an exception."""
+class StoreUnavailableError(Exception):
+    """The store cannot be reached, or did not answer in time."""
+
+
+class SessionStore(Protocol):
+    """Sessions, links, grants, and what was last seen of a session."""
 
     async def create_session(self, record: SessionRecord) -> tuple[SessionRecord, bool]:
         """Put the record unless there is one (or a tombstone); return what is there, and if new.
@@ -141,6 +200,10 @@ class Store(Protocol):
         """Forget a link and every grant it gave; False when there is none."""
         ...
 
+    async def close_link(self, session: str, link_id: str) -> bool:
+        """Forget a link so that nobody comes by it any more; the grants it gave stay."""
+        ...
+
     async def redeem_link(
         self, secret_digest: str, now: float, *, grant_digest: str, name: str | None
     ) -> tuple[LinkUse, Grant | None]:
@@ -158,12 +221,8 @@ class Store(Protocol):
         """Return a grant, and start its time anew."""
         ...
 
-    async def expect(self, session: str, viewer: ExpectedViewer, ttl_s: float) -> None:
-        """Remember a viewer for ttl_s."""
-        ...
-
-    async def expected(self, session: str) -> list[ExpectedViewer]:
-        """Return the viewers who may still turn up, oldest first."""
+    async def delete_grant(self, digest: str) -> None:
+        """Forget a grant."""
         ...
 
     async def put_thumbnail(self, session: str, thumbnail: Thumbnail) -> None:
@@ -180,4 +239,102 @@ class Store(Protocol):
 
     async def usage(self, session: str) -> dict[str, Any] | None:
         """Return the last usage."""
+        ...
+
+
+class AdmissionStore(Protocol):
+    """Who was let in, who is kept out, and the roles that were raised since."""
+
+    async def expect(self, session: str, viewer: ExpectedViewer, ttl_s: float) -> None:
+        """Expect a viewer for ttl_s; remember whose it is for ADMITTED_TTL_S."""
+        ...
+
+    async def expected(self, session: str) -> list[ExpectedViewer]:
+        """Return the viewers who may still turn up, oldest first."""
+        ...
+
+    async def admitted(self, session: str, identity: str) -> ExpectedViewer | None:
+        """Return what is remembered of one who was given a token."""
+        ...
+
+    async def admitted_by(self, session: str, subject: str) -> list[ExpectedViewer]:
+        """Return all who were let in as this subject's viewers, oldest first."""
+        ...
+
+    async def raise_role(self, session: str, subject: str, role: Role | None) -> None:
+        """From now on this subject's role there is this one; None takes it back."""
+        ...
+
+    async def raised_role(self, session: str, subject: str) -> Role | None:
+        """Return the role that it was raised to."""
+        ...
+
+    async def ban(self, ban: Ban) -> None:
+        """Keep somebody out until `ban.until`; a later end replaces an earlier one."""
+        ...
+
+    async def lift_ban(self, session: str, who: str) -> bool:
+        """Let them in again; False when they were not kept out."""
+        ...
+
+    async def bans(self, session: str | None = None) -> list[Ban]:
+        """Return who is kept out now, of one session or of all."""
+        ...
+
+    async def banned(self, session: str, who: str) -> bool:
+        """Tell whether this identity or subject is kept out now."""
+        ...
+
+
+class TicketStore(Protocol):
+    """Single-use tickets, and how often somebody has asked."""
+
+    async def put_ticket(self, digest: str, ticket: Ticket, ttl_s: float) -> None:
+        """Keep a ticket under the digest of its secret; raises StoreFullError."""
+        ...
+
+    async def take_ticket(self, digest: str) -> Ticket | None:
+        """Return the ticket and forget it: of many who ask at once, one gets it."""
+        ...
+
+    async def drop_tickets(self, session: str, identity: str | None = None) -> None:
+        """Forget the tickets of a session, or of one identity in it."""
+        ...
+
+    async def allow(self, key: str, *, per_minute: float, burst: int) -> float:
+        """Count one more under the key: 0 when it may be, else the seconds until it may.
+
+        At most `burst` at once, and `per_minute` in the long run.
+        """
+        ...
+
+
+class EventStore(Protocol):
+    """News that every replica hears."""
+
+    async def publish(self, kind: str, session: str, data: Mapping[str, Any]) -> None:
+        """Tell everybody."""
+        ...
+
+    async def last_event_id(self) -> str:
+        """Return the id of the newest event; only later ones are news."""
+        ...
+
+    async def events_after(self, event_id: str, wait_s: float) -> list[Event] | None:
+        """Return what came after that event, oldest first, waiting up to wait_s for some.
+
+        None when that event is not known (any more): something may have been missed.
+        """
+        ...
+
+
+class Store(SessionStore, AdmissionStore, TicketStore, EventStore, Protocol):
+    """See the module. Unknown sessions are None or a no-op, never an exception."""
+
+    async def ping(self) -> None:
+        """Return when the store answers; raises StoreUnavailableError."""
+        ...
+
+    async def close(self) -> None:
+        """Release what it holds."""
         ...

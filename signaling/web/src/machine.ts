@@ -3,6 +3,9 @@
  * No DOM, no clock, no network: the driver (viewer/connection.ts) reports what happened and when.
  */
 
+import { noControl, reduceControl, type Control, type ControlEvent } from './control/state';
+import { noLadder, reduceLadder, type Ladder, type LadderEvent } from './ladder';
+import { initialSound, reduceSound, type SoundEvent, type SoundState } from './sound/state';
 import type { Role, SessionState } from './types';
 
 /** Why there is nothing more to try until the person does something. */
@@ -27,21 +30,22 @@ export interface State {
     displayLost: boolean;
   };
   transport: Transport;
+  /** Which ways in were tried, and why the better ones gave nothing (ladder.ts). */
+  ladder: Ladder;
   /** Tries since the last time it worked. */
   attempt: number;
   /** A rejoin that was asked for (latency measurement on or off), not a failure. */
   switching: boolean;
   picture: { phase: 'none' | 'fresh' | 'stale'; last_ms: number };
-  /** The lease of issue 4 comes in here: who holds it, what was asked. */
-  control: { role: Role | null };
-  /** Sound comes in with issue 5: blocked by the browser, playing, muted. */
-  sound: { phase: 'none' };
+  /** Who has control, and what was asked (control/state.ts). */
+  control: Control;
+  sound: SoundState;
 }
 
 export type Event =
   | { type: 'redeem' }
   | { type: 'offer' }
-  | { type: 'offered'; state: SessionState; role: Role; now_ms: number }
+  | { type: 'offered'; state: SessionState; role: Role; identity?: string; mayAsk?: boolean; now_ms: number }
   | { type: 'joined'; now_ms: number }
   | { type: 'recovering' }
   | { type: 'recovered'; now_ms: number }
@@ -51,17 +55,21 @@ export type Event =
   | { type: 'agent'; present: boolean; displayLost: boolean; now_ms: number }
   | { type: 'frame'; now_ms: number }
   | { type: 'picture-gone' }
+  | { type: 'control'; event: ControlEvent }
+  | { type: 'ladder'; event: LadderEvent }
   | { type: 'switch' }
+  | { type: 'sound'; event: SoundEvent }
   | { type: 'restart' };
 
 export const initial: State = {
   session: { phase: 'unknown', since_ms: 0, agent: false, displayLost: false },
   transport: { phase: 'idle' },
+  ladder: noLadder,
   attempt: 0,
   switching: false,
   picture: { phase: 'none', last_ms: 0 },
-  control: { role: null },
-  sound: { phase: 'none' },
+  control: noControl,
+  sound: initialSound,
 };
 
 /** Connected for as long as this, a new loss counts as the first. */
@@ -84,7 +92,8 @@ function session(state: State, phase: SessionState, now_ms: number): State['sess
 
 export function reduce(state: State, event: Event): State {
   // After a refusal only a deliberate new start counts; late reports of a closing room do not.
-  if (final(state) && event.type !== 'restart' && event.type !== 'refused') return state;
+  // (The fallback may show what this browser cannot play.)
+  if (final(state) && !['restart', 'refused', 'ladder', 'sound'].includes(event.type)) return state;
   switch (event.type) {
     case 'redeem':
       return { ...state, transport: { phase: 'redeeming' } };
@@ -95,7 +104,7 @@ export function reduce(state: State, event: Event): State {
         ...state,
         transport: { phase: 'connecting' },
         session: session(state, event.state, event.now_ms),
-        control: { ...state.control, role: event.role },
+        control: reduceControl(state.control, { type: 'seat', role: event.role, self: event.identity ?? '', mayAsk: event.mayAsk ?? false }),
       };
     case 'joined':
       return { ...state, transport: { phase: 'connected', since_ms: event.now_ms } };
@@ -112,6 +121,7 @@ export function reduce(state: State, event: Event): State {
         switching: false,
         picture: stale(state.picture),
         session: { ...state.session, agent: false },
+        control: reduceControl(state.control, { type: 'no-room' }),
       };
     }
     case 'refused':
@@ -121,6 +131,7 @@ export function reduce(state: State, event: Event): State {
         switching: false,
         picture: stale(state.picture),
         session: event.refusal === 'ended' ? { ...state.session, phase: 'ended', agent: false } : { ...state.session, agent: false },
+        control: reduceControl(state.control, { type: 'no-room' }),
       };
     case 'told':
       // What the agent itself shows in the room is newer than what the shim last heard.
@@ -137,7 +148,16 @@ export function reduce(state: State, event: Event): State {
           since_ms: phase === state.session.phase && event.displayLost === state.session.displayLost ? state.session.since_ms : event.now_ms,
         },
         picture: event.present ? state.picture : stale(state.picture),
+        control: event.present ? state.control : reduceControl(state.control, { type: 'no-room' }),
       };
+    }
+    case 'control': {
+      const control = reduceControl(state.control, event.event);
+      return control === state.control ? state : { ...state, control };
+    }
+    case 'ladder': {
+      const ladder = reduceLadder(state.ladder, event.event);
+      return ladder === state.ladder ? state : { ...state, ladder };
     }
     case 'frame':
       return {
@@ -150,8 +170,10 @@ export function reduce(state: State, event: Event): State {
       };
     case 'picture-gone':
       return { ...state, picture: stale(state.picture) };
+    case 'sound':
+      return { ...state, sound: reduceSound(state.sound, event.event) };
     case 'switch':
-      return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false } };
+      return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false }, control: reduceControl(state.control, { type: 'no-room' }) };
     case 'restart':
       return { ...state, transport: { phase: 'idle' }, attempt: 0, switching: false, picture: stale(state.picture) };
   }

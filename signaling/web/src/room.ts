@@ -4,10 +4,10 @@
  */
 
 import {
-  ConnectionError, ConnectionErrorReason, DisconnectReason, Room, RoomEvent, Track, setLogLevel,
-  type RemoteParticipant, type RemoteTrackPublication, type RemoteVideoTrack,
+  ConnectionError, ConnectionErrorReason, DisconnectReason, Room, RoomEvent, RpcError, Track, setLogLevel,
+  type ByteStreamReader, type RemoteParticipant, type RemoteTrackPublication, type RemoteVideoTrack,
 } from 'livekit-client';
-import { metadataWorker } from './worker';
+import { relayWords, type CandidateError } from './candidates';
 
 // What people must know is said on the page; the console is for errors.
 setLogLevel('error');
@@ -17,12 +17,38 @@ export interface ScreenTrack {
   stats(): Promise<RTCStatsReport | undefined>;
   /** Capture time of the frame with this RTP timestamp, in µs of the shim's clock; null if unknown. */
   captured_us(rtpTimestamp: number): number | null;
+  /** Its number, counted by the agent; null if unknown. */
+  frameId(rtpTimestamp: number): number | null;
+}
+
+/** What the agent says of a byte stream that it sent. */
+export interface StreamInfo {
+  topic: string;
+  mime: string;
+  attributes: Readonly<Record<string, string>>;
+}
+
+/** A request to the agent that was refused or not answered; the message is for people. */
+export class CallError extends Error {
+  constructor(readonly code: number, message: string) {
+    super(message);
+    this.name = 'CallError';
+  }
+}
+
+/** No connection came to be. `signal`: not even the media server itself was reached. */
+export class ConnectFailure extends Error {
+  constructor(readonly signal: boolean, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConnectFailure';
+  }
 }
 
 export interface Person {
   identity: string;
   name: string;
   self: boolean;
+  attributes: Readonly<Record<string, string>>;
 }
 
 export interface RoomEnd {
@@ -34,7 +60,12 @@ export interface RoomEnd {
 export interface RoomHandlers {
   agent(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
   screen(track: ScreenTrack | null): void;
+  /** One of the agent's sound tracks; null when it is gone. */
+  sound(name: string, media: MediaStreamTrack | null): void;
+  caption(text: string, attributes: Readonly<Record<string, string>>): void;
   data(topic: string, payload: Uint8Array): void;
+  /** A whole byte stream of the agent's. */
+  bytes(info: StreamInfo, bytes: Uint8Array<ArrayBuffer>): void;
   people(people: Person[]): void;
   recovering(): void;
   recovered(): void;
@@ -42,11 +73,15 @@ export interface RoomHandlers {
   closed(end: RoomEnd): void;
 }
 
-const WEBSOCKET_TIMEOUT_MS = 5_000;
-const PEER_CONNECTION_TIMEOUT_MS = 8_000;
 /** The SDK may try to resume this often; then our own loop takes over with a fresh offer. */
 const RESUME_DELAYS_MS = [100, 800];
-const MAX_STREAM_BYTES = 4_000_000;
+/** Byte streams that the agent may send. */
+const STREAM_TOPICS = ['clipboard', 'screenshot'];
+const SOUND_TRACKS: readonly string[] = ['desktop-audio', 'narration'];
+const SPEECH_BITRATE_BPS = 48_000;
+const MAX_STREAM_BYTES = 16_000_000;
+const STREAM_DEADLINE_MS = 15_000;
+const CALL_TIMEOUT_MS = 6_000;
 
 export const H264_SUPPORTED = (): boolean => {
   const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.('video')?.codecs;
@@ -59,9 +94,12 @@ export class RoomLink {
   readonly #on: RoomHandlers;
   /** Track sids that we have asked for in this connection. */
   readonly #asked = new Set<string>();
+  #signalled = false;
+  #relayTrouble: string | null = null;
   #open = true;
 
-  constructor(session: string, on: RoomHandlers, options: { measure: boolean }) {
+  /** `worker` reads the frames' metadata (capture time, number). */
+  constructor(session: string, on: RoomHandlers, worker: Worker | null) {
     this.#agent = `agent-${session}`;
     this.#on = on;
     this.#room = new Room({
@@ -69,25 +107,48 @@ export class RoomLink {
       dynacast: false,
       reconnectPolicy: { nextRetryDelayInMs: ({ retryCount }) => RESUME_DELAYS_MS[retryCount] ?? null },
       dataStream: { maxPayloadByteLength: MAX_STREAM_BYTES },
-      ...(options.measure ? { frameMetadata: { worker: metadataWorker() } } : {}),
+      ...(worker ? { frameMetadata: { worker } } : {}),
     });
     this.#wire();
   }
 
-  async connect(serverUrl: string, token: string): Promise<void> {
+  /** The whole of it within this time: the SDK's own two deadlines would add up. */
+  async connect(serverUrl: string, token: string, within_ms: number): Promise<void> {
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<never>((_resolve, reject) => {
+      late = setTimeout(() => reject(new Error('deadline')), within_ms);
+    });
     try {
-      await this.#room.connect(serverUrl, token, {
+      await Promise.race([deadline, this.#room.connect(serverUrl, token, {
         // Subscriptions are asked for one by one: see #subscribe.
         autoSubscribe: false,
         maxRetries: 0,
-        websocketTimeout: WEBSOCKET_TIMEOUT_MS,
-        peerConnectionTimeout: PEER_CONNECTION_TIMEOUT_MS,
-      });
+        websocketTimeout: within_ms,
+        peerConnectionTimeout: within_ms,
+      })]);
     } catch (error) {
       void this.close();
-      throw new Error(connectWords(error), { cause: error });
+      throw new ConnectFailure(!this.#signalled, this.#signalled ? 'No media come through.' : connectWords(error), { cause: error });
+    } finally {
+      clearTimeout(late);
     }
     this.#peopleChanged();
+  }
+
+  /** The browser's counters of every peer connection, also while they are still being made. */
+  async reports(): Promise<RTCStatsReport[]> {
+    const manager = this.#room.engine?.pcManager;
+    const transports = [manager?.publisher, manager?.subscriber].filter((transport) => transport !== undefined);
+    for (const transport of transports) {
+      transport.onIceCandidateError = (event) => { this.#relayTrouble = relayWords(event as unknown as CandidateError) ?? this.#relayTrouble; };
+    }
+    const reports = await Promise.all(transports.map((transport) => transport.getStats()?.catch(() => undefined)));
+    return reports.filter((report) => report !== undefined);
+  }
+
+  /** What the TURN relay's trouble is, if the browser met some. */
+  get relayTrouble(): string | null {
+    return this.#relayTrouble;
   }
 
   close(): void {
@@ -96,18 +157,53 @@ export class RoomLink {
     void this.#room.disconnect().catch(() => undefined);
   }
 
-  /** For issue 4: messages to the agent alone. */
+  /** One packet to the agent alone. */
   async send(topic: string, payload: Uint8Array<ArrayBuffer>, reliable: boolean): Promise<void> {
     await this.#room.localParticipant.publishData(payload, { topic, reliable, destinationIdentities: [this.#agent] });
   }
 
+  /** One request to the agent (docs/protocol.md), JSON in and out. */
+  async call(method: string, body: Record<string, unknown>, timeout_ms = CALL_TIMEOUT_MS): Promise<unknown> {
+    try {
+      const answer = await this.#room.localParticipant.performRpc({ destinationIdentity: this.#agent, method, payload: JSON.stringify(body), responseTimeout: timeout_ms });
+      return JSON.parse(answer || 'null') as unknown;
+    } catch (error) {
+      throw callError(error);
+    }
+  }
+
+  async sendBytes(topic: string, mime: string, bytes: Uint8Array<ArrayBuffer>, attributes: Record<string, string> = {}): Promise<void> {
+    const writer = await this.#room.localParticipant.streamBytes({ name: topic, topic, mimeType: mime, totalSize: bytes.byteLength, destinationIdentities: [this.#agent], attributes });
+    await writer.write(bytes);
+    await writer.close();
+  }
+
+  /** For the agent alone: the permission comes before the track. null takes it away. */
+  async publishMicrophone(track: MediaStreamTrack | null): Promise<void> {
+    const me = this.#room.localParticipant;
+    const present = me.getTrackPublication(Track.Source.Microphone);
+    if (present?.track && present.track.mediaStreamTrack !== track) await me.unpublishTrack(present.track, false);
+    if (!track || (present?.track && present.track.mediaStreamTrack === track)) return;
+    me.setTrackSubscriptionPermissions(false, [{ participantIdentity: this.#agent, allowAll: true }]);
+    await me.publishTrack(track, {
+      name: 'microphone', source: Track.Source.Microphone, dtx: true, red: true,
+      audioPreset: { maxBitrate: SPEECH_BITRATE_BPS }, stopMicTrackOnMute: false,
+    });
+  }
+
   #wire(): void {
     const room = this.#room;
+    room.registerTextStreamHandler('captions', (reader, who) => {
+      if (this.#isAgent(who)) void reader.readAll().then((text) => { if (this.#open) this.#on.caption(text, reader.info.attributes ?? {}); }, () => undefined);
+    });
     const alive = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => {
       if (this.#open) handler(...args);
     };
     room
-      .on(RoomEvent.SignalConnected, alive(() => this.#findAgent()))
+      .on(RoomEvent.SignalConnected, alive(() => {
+        this.#signalled = true;
+        this.#findAgent();
+      }))
       .on(RoomEvent.ParticipantConnected, alive((who) => (this.#isAgent(who) ? this.#agentChanged(who) : this.#peopleChanged())))
       .on(RoomEvent.ParticipantDisconnected, alive((who) => (this.#isAgent(who) ? this.#on.agent(false, {}, '') : this.#peopleChanged())))
       .on(RoomEvent.ParticipantAttributesChanged, alive((_changed, who) => {
@@ -116,9 +212,11 @@ export class RoomLink {
       .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
       .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(screenTrack(track as RemoteVideoTrack));
+        else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, track.mediaStreamTrack);
       }))
       .on(RoomEvent.TrackUnsubscribed, alive((_track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(null);
+        else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, null);
       }))
       .on(RoomEvent.DataReceived, alive((payload, who, _kind, topic) => {
         if (who && topic && this.#isAgent(who)) this.#on.data(topic, payload);
@@ -133,6 +231,30 @@ export class RoomLink {
         this.#open = false;
         this.#on.closed(roomEnd(reason));
       }));
+    for (const topic of STREAM_TOPICS) {
+      room.registerByteStreamHandler(topic, (reader, { identity }) => {
+        if (this.#open && identity === this.#agent) void this.#read(topic, reader).catch(() => undefined);
+      });
+    }
+  }
+
+  async #read(topic: string, reader: ByteStreamReader): Promise<void> {
+    const { size, mimeType, attributes } = reader.info;
+    if (size !== undefined && size > MAX_STREAM_BYTES) return;
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let length = 0;
+    for await (const chunk of reader.withAbortSignal(AbortSignal.timeout(STREAM_DEADLINE_MS))) {
+      length += chunk.byteLength;
+      if (length > MAX_STREAM_BYTES) return;
+      chunks.push(chunk as Uint8Array<ArrayBuffer>);
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    if (this.#open) this.#on.bytes({ topic, mime: mimeType, attributes: attributes ?? {} }, bytes);
   }
 
   #isAgent(who: { identity: string }): boolean {
@@ -141,6 +263,10 @@ export class RoomLink {
 
   #isScreen(publication: RemoteTrackPublication, who: { identity: string }): boolean {
     return this.#isAgent(who) && publication.kind === Track.Kind.Video && publication.source === Track.Source.ScreenShare && publication.trackName === 'screen';
+  }
+
+  #isSound(publication: RemoteTrackPublication, who: { identity: string }): boolean {
+    return this.#isAgent(who) && publication.kind === Track.Kind.Audio && SOUND_TRACKS.includes(publication.trackName);
   }
 
   #findAgent(): void {
@@ -155,7 +281,7 @@ export class RoomLink {
   }
 
   #subscribe(publication: RemoteTrackPublication, who: { identity: string }): void {
-    if (!this.#isScreen(publication, who) || this.#asked.has(publication.trackSid)) return;
+    if (!(this.#isScreen(publication, who) || this.#isSound(publication, who)) || this.#asked.has(publication.trackSid)) return;
     this.#asked.add(publication.trackSid);
     publication.setSubscribed(true);
   }
@@ -164,8 +290,8 @@ export class RoomLink {
     const self = this.#room.localParticipant;
     const others = [...this.#room.remoteParticipants.values()].filter((who) => !this.#isAgent(who));
     this.#on.people([
-      { identity: self.identity, name: self.name || self.identity, self: true },
-      ...others.map((who) => ({ identity: who.identity, name: who.name || who.identity, self: false })),
+      { identity: self.identity, name: self.name || self.identity, self: true, attributes: self.attributes },
+      ...others.map((who) => ({ identity: who.identity, name: who.name || who.identity, self: false, attributes: who.attributes })),
     ]);
   }
 }
@@ -178,7 +304,22 @@ function screenTrack(track: RemoteVideoTrack): ScreenTrack {
       const time = track.lookupFrameMetadata({ rtpTimestamp })?.userTimestamp;
       return time ? Number(time) : null;
     },
+    frameId: (rtpTimestamp) => track.lookupFrameMetadata({ rtpTimestamp })?.frameId || null,
   };
+}
+
+const NOT_ANSWERED: Record<number, string> = {
+  [RpcError.ErrorCode.CONNECTION_TIMEOUT]: 'The session does not answer.',
+  [RpcError.ErrorCode.RESPONSE_TIMEOUT]: 'The session did not answer in time.',
+  [RpcError.ErrorCode.RECIPIENT_NOT_FOUND]: 'The session is away.',
+  [RpcError.ErrorCode.RECIPIENT_DISCONNECTED]: 'The session has just gone.',
+  [RpcError.ErrorCode.UNSUPPORTED_METHOD]: 'This session cannot do that.',
+  [RpcError.ErrorCode.REQUEST_PAYLOAD_TOO_LARGE]: 'That is too large.',
+};
+
+function callError(error: unknown): CallError {
+  if (!(error instanceof RpcError)) return new CallError(0, 'The session cannot be reached.');
+  return new CallError(error.code, NOT_ANSWERED[error.code] ?? (error.message || 'The session refused.'));
 }
 
 function connectWords(error: unknown): string {

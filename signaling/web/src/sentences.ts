@@ -1,5 +1,6 @@
 /** What the person reads in each state: one word for the header, one sentence over the picture. */
 
+import { climbingWords } from './ladder';
 import { isLive, type Refusal, type State } from './machine';
 
 export type Tone = 'live' | 'busy' | 'lost' | 'ended';
@@ -18,7 +19,7 @@ export interface View {
   quiet: boolean;
 }
 
-const REFUSALS: Record<Refusal, { word: string; tone: Tone; sentence: string; hint: string; actions: Action[] }> = {
+export const REFUSALS: Record<Refusal, { word: string; tone: Tone; sentence: string; hint: string; actions: Action[] }> = {
   ended: { word: 'Ended', tone: 'ended', sentence: 'This session has ended', hint: 'Nothing more will come here. The list shows what else is running.', actions: ['explorer'] },
   'unknown-session': { word: 'Unknown', tone: 'ended', sentence: 'There is no session of this name', hint: 'It may have ended long ago, or the address has a typing error.', actions: ['explorer'] },
   'link-used': { word: 'No access', tone: 'ended', sentence: 'This link has been used or has expired', hint: 'A link opens a session once, or for a limited time. Ask whoever sent it for a new one.', actions: ['sign-in', 'explorer'] },
@@ -59,7 +60,9 @@ export function view(state: State, now_ms: number): View {
       hint: why(state), actions: state.attempt > 1 ? ['retry'] : [], quiet: false,
     };
   }
+  const climbing = transport.phase === 'connecting' ? climbingWords(state.ladder) : null;
   if (session.phase === 'waiting') return starting(state, now_ms);
+  if (climbing) return busy('Connecting', climbing, climbing, why(state));
   if (transport.phase === 'redeeming') return busy('Connecting', 'Opening your link…');
   const view = busy('Connecting', 'Connecting…', 'Connecting', why(state));
   return state.attempt > 1 ? { ...view, actions: ['retry'] } : view;

@@ -55,10 +55,9 @@ export function readReport(report: Iterable<[string, unknown]>): Reading | null 
 
 function pathName(local: Entry | undefined, remote: Entry | undefined): string {
   const protocol = (str(local?.['protocol']) || 'udp').toUpperCase();
-  if (local?.['candidateType'] === 'relay') {
-    const relay = str(local['relayProtocol']).toUpperCase();
-    return relay ? `TURN over ${relay}` : 'TURN';
-  }
+  // A relay whose outer address differs from its socket's makes it a peer-reflexive candidate.
+  const relay = str(local?.['relayProtocol']).toUpperCase();
+  if (relay || local?.['candidateType'] === 'relay') return relay ? `TURN over ${relay}` : 'TURN';
   return remote?.['candidateType'] === 'relay' ? `${protocol} (relayed)` : protocol;
 }
 

@@ -24,6 +24,10 @@ export interface Offer {
   identity: string;
   role: Role;
   state: SessionState;
+  /** An observer that may ask for control all the same. */
+  may_ask: boolean;
+  /** The VNC way in: a WebSocket and the ticket that is its subprotocol, once. */
+  fallback: { url: string; ticket: string } | null;
 }
 
 export interface JoinAnswer extends Offer {
@@ -86,6 +90,11 @@ export function toSession(value: unknown): SessionInfo | null {
   };
 }
 
+function toFallback(value: unknown): Offer['fallback'] {
+  if (!isObject(value) || !text(value['url']) || !text(value['ticket'])) return null;
+  return { url: text(value['url']), ticket: text(value['ticket']) };
+}
+
 export function toOffer(value: unknown): Offer {
   const body = isObject(value) ? value : {};
   if (!text(body['server_url']) || !text(body['participant_token'])) throw new TypeError('the answer holds no server_url or participant_token');
@@ -96,6 +105,8 @@ export function toOffer(value: unknown): Offer {
     identity: text(body['identity']),
     role: toRole(body['role']),
     state: toState(body['state']),
+    may_ask: body['may_ask'] === true,
+    fallback: toFallback(body['fallback']),
   };
 }
 

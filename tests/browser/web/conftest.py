@@ -1,103 +1,14 @@
 """The parts for the page: an X server of odd size, and Chromium under the shim's own CSP."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from support.browser import Browsers, Guest, chromium
 from support.xserver import XServer, x_server
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# Whatever breaks the page's own rules lands here, also from before the first script of the page.
-NOTE_VIOLATIONS = """
-window.__violations = [];
-document.addEventListener('securitypolicyviolation', (event) =>
-  window.__violations.push(event.violatedDirective + ' ' + event.blockedURI));
-"""
-
-
-@dataclass
-class Guest:
-    """One browser profile with one tab, and what went wrong in it."""
-
-    context: BrowserContext
-    page: Page
-    errors: list[str] = field(default_factory=list)
-
-    async def state(self, word: str, within_s: float = 15.0) -> None:
-        """Wait until the header says this."""
-        await self.page.wait_for_selector(
-            f".state-word:text-is('{word}')", timeout=within_s * 1000, state="attached"
-        )
-
-    async def sentence(self, text: str, within_s: float = 15.0) -> None:
-        """Wait until this is said over the picture."""
-        await self.page.wait_for_selector(f".sentence:has-text('{text}')", timeout=within_s * 1000)
-
-    async def say(self, selector: str) -> str:
-        """The text of an element."""
-        return await self.page.inner_text(selector)
-
-    async def pixel(self, x: float, y: float) -> list[int]:
-        """The colour of the shown video at this share of its width and height."""
-        colour: list[int] = await self.page.evaluate(
-            """([x, y]) => {
-              const video = document.querySelector('video');
-              const canvas = document.createElement('canvas');
-              canvas.width = video.videoWidth; canvas.height = video.videoHeight;
-              const context = canvas.getContext('2d');
-              context.drawImage(video, 0, 0);
-              return [...context.getImageData(x * canvas.width, y * canvas.height, 1, 1).data];
-            }""",
-            [x, y],
-        )
-        return colour[:3]
-
-    async def violations(self) -> list[str]:
-        """What the Content-Security-Policy forbade."""
-        found: list[str] = await self.page.evaluate("window.__violations")
-        return found
-
-
-class Browsers:
-    """Makes guests; closes them."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-
-    async def guest(self, width: int = 1440, height: int = 900) -> Guest:
-        """A browser profile that has never been here."""
-        context = await self._browser.new_context(viewport={"width": width, "height": height})
-        await context.add_init_script(NOTE_VIOLATIONS)
-        page = await context.new_page()
-        guest = Guest(context, page)
-
-        def note(message: ConsoleMessage) -> None:
-            if message.type == "error" and "Failed to load resource" not in message.text:
-                guest.errors.append(message.text)
-
-        page.on("console", note)
-        page.on("pageerror", lambda error: guest.errors.append(str(error)))
-        return guest
-
-
-def _chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    raise RuntimeError("no Chromium: `make setup` installs it")
+__all__ = ["Browsers", "Guest"]
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +20,5 @@ def x(module_path: Path) -> Iterator[XServer]:
 
 @pytest.fixture
 async def browsers() -> AsyncIterator[Browsers]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or _chromium(), args=QUIET
-        )
-        yield Browsers(browser)
-        await browser.close()
+    async with chromium() as guests:
+        yield guests

@@ -45,8 +45,14 @@ async def test_an_offer_without_an_agent_is_waiting_and_calls_nobody() -> None:
             "role": "observer",
             "state": "waiting",
             "expires_at": "2026-11-23T08:05:00Z",
-            "fallback": None,
+            "fallback": {
+                "url": "wss://cast.example/api/v1/sessions/demo/fallback",
+                "ticket": answer["fallback"]["ticket"],
+                "expires_at": "2026-11-23T08:05:00Z",
+            },
+            "may_ask": False,
         }
+        assert answer["fallback"]["ticket"].startswith("sct_")
         assert token["name"] == "Ana"
         assert token["video"]["canPublishData"] is False
         assert "demo" in shim.sfu.rooms
@@ -202,6 +208,7 @@ async def test_a_join_link_its_grant_and_the_reload() -> None:
             "expires_at": "2026-11-23T08:01:00Z",
             "max_uses": 1,
             "uses": 0,
+            "may_ask": False,
         }
         joined = await shim.call("POST", "/api/v1/join", {"secret": secret}, key=None, status=201)
         assert joined["session"] == "demo"
@@ -330,6 +337,7 @@ async def test_the_agents_token() -> None:
                     "expires_at": "2026-11-23T08:05:00Z",
                 }
             ],
+            "banned": [],
         }
         assert claims(answer)["video"]["canUpdateOwnMetadata"] is True
 

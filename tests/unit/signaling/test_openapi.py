@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 import sessioncast_signaling
-from sessioncast_signaling import models, models_access
+from sessioncast_signaling import models, models_access, models_auth
 from support.shim import running_shim
 
 pytestmark = pytest.mark.unit
@@ -29,6 +29,7 @@ ROUTES = {
     ("get", "/api/v1/sessions/{session}/participants"),
     ("get", "/api/v1/sessions/{session}/usage"),
     ("get", "/api/v1/sessions/{session}/thumbnail"),
+    ("get", "/api/v1/auth/config"),
     ("get", "/api/v1/time"),
     ("get", "/healthz"),
     ("get", "/readyz"),
@@ -59,7 +60,7 @@ async def test_every_schema_has_an_example_and_every_route_a_sentence() -> None:
 
 
 def test_examples_fit_their_models() -> None:
-    for model in (vars(models) | vars(models_access)).values():
+    for model in (vars(models) | vars(models_access) | vars(models_auth)).values():
         if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
             continue
         if model in (pydantic.BaseModel, models.StrictRequest):

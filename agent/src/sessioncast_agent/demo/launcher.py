@@ -200,6 +200,7 @@ class Demo:
         file = self._workspace.write_secret("agent-credential", credential.encode())
         argv = [programs["sessioncast"], "agent", "--session", self._options.session]
         argv += ["--display", self._display.name, "--signaling-url", shim.url]
+        argv += ["--pulse-server", f"unix:{self._workspace.pulse_socket}"]
         argv += ["--credential-file", str(file), *self._options.agent_options]
         env = self._workspace.display_env(self._display.name)
         return await self._crew.start(Program("agent", argv, env, grace_s=_AGENT_GRACE_S))

@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from livekit import rtc
+from livekit.rtc._proto.room_pb2 import RoomEvent
 from livekit.rtc.participant import PublishTrackError
 
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
@@ -57,6 +58,21 @@ class RoomGuest(Protocol):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """Somebody sent a data packet; the identity is empty while the SFU has not told it."""
+
+
+class SenderRoom(rtc.Room):
+    """A room that knows who sent the packet that is being handled.
+
+    `DataPacket.participant` is None until the SDK has seen the sender join, which the SFU announces
+    up to three seconds late; the event itself names the sender, as the SFU asserts it.
+    """
+
+    sender = ""
+
+    def _on_room_event(self, event: RoomEvent) -> None:
+        if event.WhichOneof("message") == "data_packet_received":
+            self.sender = event.data_packet_received.participant_identity
+        super()._on_room_event(event)  # calls the handlers before it returns
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,7 @@ class RoomLink:
     async def _one_room(self) -> None:
         join = await self._tokens.fetch()
         await _probe(join.server_url)
-        room = rtc.Room()
+        room = SenderRoom()
         lost: asyncio.Future[AgentError] = asyncio.get_running_loop().create_future()
         self._listen(room, lost)
         try:
@@ -120,7 +136,7 @@ class RoomLink:
             self._guest.left()
             self._leave_later(room, source)
 
-    def _listen(self, room: rtc.Room, lost: asyncio.Future[AgentError]) -> None:
+    def _listen(self, room: SenderRoom, lost: asyncio.Future[AgentError]) -> None:
         loop = asyncio.get_running_loop()
         patience: list[asyncio.TimerHandle] = []
 
@@ -146,11 +162,10 @@ class RoomLink:
         room.on("disconnected", disconnected)
         room.on("participant_connected", lambda p: self._guest.participant_joined(p.identity))
         room.on("participant_disconnected", lambda p: self._guest.participant_left(p.identity))
-        room.on("data_received", self._data)
-
-    def _data(self, packet: rtc.DataPacket) -> None:
-        identity = packet.participant.identity if packet.participant else ""
-        self._guest.data(packet.topic or "", packet.data, identity)
+        room.on(
+            "data_received",
+            lambda packet: self._guest.data(packet.topic or "", packet.data, room.sender),
+        )
 
     async def _connect(self, room: rtc.Room, join: Join) -> None:
         options = rtc.RoomOptions(

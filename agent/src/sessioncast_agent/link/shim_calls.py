@@ -10,7 +10,7 @@ from livekit import rtc
 
 from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import SharedClock
-from sessioncast_agent.errors import AgentError
+from sessioncast_agent.errors import AgentError, ControlRefused
 from sessioncast_agent.link.envelope import BAD_REQUEST, EnvelopeRefused, EnvelopeVerifier
 from sessioncast_agent.stages import RpcHandler, ShimMethod
 
@@ -86,6 +86,8 @@ class ShimCalls:
                 return json.dumps(await method(body))
             except EnvelopeRefused as error:
                 log.warning("%s refused: %s", name, error)
+                raise rtc.RpcError(error.code, str(error)) from error
+            except ControlRefused as error:
                 raise rtc.RpcError(error.code, str(error)) from error
             except AgentError as error:
                 raise rtc.RpcError(UNAVAILABLE, str(error)) from error

@@ -14,6 +14,7 @@ from ..models_access import (
     AgentTokenAnswer,
     CreateLink,
     ExpectedView,
+    Fallback,
     JoinAnswer,
     JoinRequest,
     LinkCreated,
@@ -22,7 +23,7 @@ from ..models_access import (
     OfferAnswer,
     OfferRequest,
 )
-from ..offers import Offer
+from ..offers import Applicant, Offer
 from ..services import Services
 from ..store import GRANT_TTL_S, Link, StoreFullError
 from .common import CallerDep, ServicesDep, agent_scheme, page_of, problems
@@ -48,19 +49,26 @@ async def offer(
     caller.require(Right.OFFER, session)
     wanted = body or OfferRequest()
     _check_token_source(session, wanted)
+    raised = await parts.store.raised_role(session, caller.subject)
     made = await parts.offers.offer(
         session,
-        role=caller.role_or(wanted.role),
+        role=caller.role_or(wanted.role, session, raised=raised),
         actor=wanted.actor,
         name=wanted.name or wanted.participant_name or caller.name,
+        applicant=Applicant(caller.subject, caller.link_id, caller.may_ask(session)),
     )
     return OfferAnswer(**_offer_fields(parts, made))
 
 
 @router.post("/join", status_code=201, responses=problems(404, 410, 413, 415, 422, 503))
-async def join(body: JoinRequest, parts: ServicesDep) -> JoinAnswer:
+async def join(body: JoinRequest, request: Request, parts: ServicesDep) -> JoinAnswer:
     """Use a join link: an offer, and a grant with which this browser comes back without it."""
-    made, grant = await parts.offers.join(body.secret, name=body.name or None)
+    try:
+        made, grant = await parts.offers.join(body.secret, name=body.name or None)
+    except Problem as problem:
+        if not problem.name.startswith("link-"):
+            raise
+        raise await parts.limits.failure(request, problem) from None
     return JoinAnswer(
         **_offer_fields(parts, made),
         session=made.session,
@@ -80,7 +88,7 @@ async def create_link(
     """Make a link to share. Its secret is in the fragment, and never shown again."""
     caller.require(Right.LINKS, session)
     wanted = body or CreateLink()
-    role = caller.role_or(wanted.role)
+    role = caller.role_or(wanted.role, session)
     await parts.sessions.running(session)
     now, secret = parts.sessions.now_s(), new_link_secret()
     link = Link(
@@ -91,6 +99,7 @@ async def create_link(
         created_at=now,
         expires_at=now + wanted.ttl_seconds,
         max_uses=wanted.max_uses,
+        may_ask=wanted.may_ask,
     )
     try:
         await parts.store.add_link(link, digest(secret), wanted.ttl_seconds)
@@ -167,7 +176,7 @@ async def agent_token(
     """Get the agent's next token, and the viewers it may meet. Asked before every connect."""
     presented = _bearer_or_refused(request)
     if not is_agent_credential(parts.settings.api_secret, session, presented):
-        raise unauthorized("credential-refused")
+        raise await parts.limits.failure(request, unauthorized("credential-refused"))
     made = await parts.offers.agent_token(session)
     return AgentTokenAnswer(
         server_url=parts.settings.agent_sfu_url,
@@ -185,6 +194,7 @@ async def agent_token(
             )
             for v in made.expected
         ],
+        banned=made.banned,
     )
 
 
@@ -222,9 +232,21 @@ def _offer_fields(parts: Services, made: Offer) -> dict[str, Any]:
         "room_name": made.session,
         "identity": made.identity,
         "role": made.role,
+        "may_ask": made.may_ask,
         "state": made.state,
         "expires_at": at(made.expires_at),
+        "fallback": _fallback(parts, made),
     }
+
+
+def _fallback(parts: Services, made: Offer) -> Fallback | None:
+    if made.ticket is None:
+        return None
+    return Fallback(
+        url=f"ws{parts.public_url.removeprefix('http')}/api/v1/sessions/{made.session}/fallback",
+        ticket=made.ticket,
+        expires_at=at(made.expires_at),
+    )
 
 
 def _link_fields(link: Link) -> dict[str, Any]:
@@ -236,6 +258,7 @@ def _link_fields(link: Link) -> dict[str, Any]:
         "expires_at": at(link.expires_at),
         "max_uses": link.max_uses,
         "uses": link.uses,
+        "may_ask": link.may_ask,
     }
 
 

@@ -44,10 +44,11 @@ async def create_session(
     response: Response, caller: CallerDep, parts: ServicesDep, body: CreateSession | None = None
 ) -> SessionCreated:
     """Make a session; a repeat returns it as it is, so that a restarted pod gets in again."""
-    caller.require(Right.CREATE)
     wanted = body or CreateSession()
+    session = wanted.session or new_session_id()
+    caller.require(Right.CREATE, session)
     record, created = await parts.sessions.create(
-        wanted.session or new_session_id(),
+        session,
         kind=wanted.kind,
         labels=wanted.labels,
         ttl_seconds=wanted.ttl_seconds,
@@ -75,7 +76,7 @@ async def list_sessions(
     """List sessions, newest first; ended ones stay for a day."""
     caller.require(Right.LIST)
     records, following = page_of(
-        await parts.store.sessions(),
+        [r for r in await parts.store.sessions() if caller.may(Right.LIST, r.session)],
         lambda r: [r.created_at, r.session],
         limit=limit,
         cursor=cursor,

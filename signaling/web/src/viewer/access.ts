@@ -2,34 +2,39 @@
 
 import * as api from '../api';
 import { ApiError } from '../api';
-import { apiKey, grantFor, keepApiKey, keepGrant } from '../grants';
+import { apiKey, bearerFor, grantFor, keepApiKey, keepGrant } from '../grants';
 import type { Refusal } from '../machine';
-import type { Offer, Role } from '../types';
+import type { Offer, Role, SessionState } from '../types';
 
-export interface AccessHandlers {
-  redeem(): void;
-  offer(): void;
-  /** The link was for another session, to which this browser now holds a grant. */
-  elsewhere(session: string): void;
+/** Where a connection gets its offers: the page's own way in, or an embedding site's. */
+export interface OfferSource {
+  /** The next way in, or an error that `refusalOf` knows, or one that is worth another try. */
+  offer(signal: AbortSignal, step: (step: 'redeem' | 'offer') => void): Promise<Offer>;
+  /** What is known of the session beside its room; null where nobody can be asked. */
+  ask(signal: AbortSignal): Promise<SessionState | null>;
 }
 
-export class Access {
+export class Access implements OfferSource {
   #secret: string | null;
 
-  constructor(readonly session: string, secret: string | null, readonly on: AccessHandlers) {
+  /** `elsewhere`: the link was for another session, to which this browser now holds a grant. */
+  constructor(readonly session: string, secret: string | null, readonly elsewhere: (session: string) => void = () => undefined) {
     this.#secret = secret;
   }
 
-  /** The next way in, or an error that `refusalOf` knows, or one that is worth another try. */
-  async offer(signal: AbortSignal): Promise<Offer> {
+  async ask(signal: AbortSignal): Promise<SessionState> {
+    return (await api.getSession(this.session, { bearer: bearerFor(this.session), signal })).state;
+  }
+
+  async offer(signal: AbortSignal, step: (step: 'redeem' | 'offer') => void): Promise<Offer> {
     const secret = this.#secret;
     if (secret) {
-      this.on.redeem();
+      step('redeem');
       try {
         const answer = await api.join(secret, { signal });
         this.#secret = null;
         if (answer.grant) keepGrant(answer.session, { grant: answer.grant, role: answer.role });
-        if (answer.session !== this.session) this.on.elsewhere(answer.session);
+        if (answer.session !== this.session) this.elsewhere(answer.session);
         return answer;
       } catch (error) {
         if (!(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500) throw error;
@@ -38,7 +43,7 @@ export class Access {
         if (!grantFor(this.session)) throw error.status === 410 && error.type === 'session-ended' ? error : new LinkUsed();
       }
     }
-    this.on.offer();
+    step('offer');
     const key = apiKey();
     const grant = grantFor(this.session);
     if (grant && (secret || !key)) return this.#offerByGrant(grant.grant, grant.role, signal);

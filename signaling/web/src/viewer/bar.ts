@@ -1,42 +1,51 @@
-/** The floating bar: hides while the pointer rests, comes back on a move, at the edge, or with the focus. */
+/**
+ * The floating bar. Parts put their buttons into its groups; what is too much for a narrow window goes
+ * into "More". It hides while the pointer rests or somebody types into the session, and comes back on a
+ * move (at the edge, while typing), on Esc Esc, or with the focus.
+ */
 
 import { Cleanup, h } from '../ui/dom';
 import { button } from '../ui/controls';
-import { icon } from '../ui/icons';
+import { toggleMenu, type MenuItem } from '../ui/dialog';
 
-export interface BarActions {
-  toggleMode(): void;
-  toggleFullscreen(): void;
-  snapshot(): void;
-  toggleStats(): void;
-  more(owner: HTMLElement): void;
-}
+/** From left to right. */
+const GROUPS = ['control', 'sound', 'input', 'picture', 'record', 'more'] as const;
+export type Group = (typeof GROUPS)[number];
 
 export interface Bar {
   element: HTMLElement;
-  setMode(mode: 'fit' | 'actual'): void;
-  setFullscreen(on: boolean): void;
-  setStats(on: boolean): void;
-  /** The picture's own buttons make no sense before there is one. */
-  setPicture(there: boolean): void;
+  /** `menu`: how "More" names it where the bar has no room; without it the button stays at any width. */
+  add(group: Group, element: HTMLElement, menu?: () => MenuItem): void;
+  /** Keys go to the session: only the edge, Esc Esc or the focus bring the bar. */
+  setTyping(on: boolean): void;
+  /** Show it now, for a while. */
+  wake(): void;
+  /** Put it away now; it was in the way. */
+  rest(): void;
   close(): void;
 }
 
 const REST_MS = 2_500;
+/** The pointer this near to the lower edge, in rest, calls the bar. */
+const EDGE_PX = 12;
+const EDGE_REST_MS = 250;
 
-export function bar(area: HTMLElement, on: BarActions): Bar {
-  const mode = button({ label: 'Show at 1:1', text: '1:1', shortcut: '1', onClick: on.toggleMode });
-  const fullscreen = button({ label: 'Full screen', icon: 'fullscreen', shortcut: 'f', onClick: on.toggleFullscreen });
-  const snapshot = button({ label: 'Save a snapshot', icon: 'camera', onClick: on.snapshot });
-  const stats = button({ label: 'Statistics', icon: 'activity', shortcut: 's', onClick: on.toggleStats });
-  const more = button({ label: 'More', icon: 'more', onClick: () => on.more(more) });
+export function bar(area: HTMLElement, menus: () => MenuItem[]): Bar {
+  const groups = new Map(GROUPS.map((name) => [name, h('div', { class: 'bar-group', attrs: { 'data-group': name } })]));
+  const folded: { element: HTMLElement; menu: () => MenuItem }[] = [];
+  const more = button({ label: 'More', icon: 'more', onClick: () => toggleMenu(more, [...foldedAway(), ...menus()]) });
   more.setAttribute('aria-haspopup', 'menu');
   more.setAttribute('aria-expanded', 'false');
-  const element = h('div', { class: 'bar', attrs: { role: 'toolbar', 'aria-label': 'Picture' } }, mode, fullscreen, snapshot, stats, more);
+  groups.get('more')!.append(more);
+  const element = h('div', { class: 'bar', attrs: { role: 'toolbar', 'aria-label': 'Session' } }, ...groups.values());
   const cleanup = new Cleanup();
   let timer = 0;
+  let edge = 0;
+  let typing = false;
 
-  const busy = (): boolean => element.matches(':hover, :focus-within') || more.getAttribute('aria-expanded') === 'true';
+  // Hidden by the style sheet's width, not by their part.
+  const foldedAway = (): MenuItem[] => folded.filter(({ element: item }) => !item.hidden && item.offsetParent === null).map(({ menu }) => menu());
+  const busy = (): boolean => element.matches(':hover, :focus-within') || element.querySelector('[aria-expanded="true"]') !== null;
   const rest = (): void => {
     if (busy()) return wake();
     area.classList.add('resting');
@@ -46,33 +55,32 @@ export function bar(area: HTMLElement, on: BarActions): Bar {
     clearTimeout(timer);
     timer = window.setTimeout(rest, REST_MS);
   };
-  cleanup.listen(area, 'pointermove', wake, { passive: true });
-  cleanup.listen(area, 'pointerdown', wake, { passive: true });
-  cleanup.listen(area, 'focusin', wake);
-  cleanup.listen(document, 'keydown', wake);
-  cleanup.add(() => clearTimeout(timer));
+  cleanup.listen(area, 'pointermove', (event) => {
+    clearTimeout(edge);
+    if (!typing || !area.classList.contains('resting')) return wake();
+    if (area.getBoundingClientRect().bottom - event.clientY <= EDGE_PX && event.buttons === 0) edge = window.setTimeout(wake, EDGE_REST_MS);
+  }, { passive: true });
+  cleanup.listen(area, 'pointerdown', () => { if (!typing) wake(); }, { passive: true });
+  cleanup.listen(area, 'focusin', (event) => { if (!typing || (event.target instanceof Node && element.contains(event.target))) wake(); });
+  cleanup.listen(document, 'keydown', () => { if (!typing) wake(); });
+  cleanup.add(() => { clearTimeout(timer); clearTimeout(edge); });
   wake();
 
   return {
     element,
-    setMode(value) {
-      const next = value === 'fit' ? { label: 'Show at 1:1', text: '1:1', key: '1' } : { label: 'Fit to window', text: 'Fit', key: '0' };
-      mode.setAttribute('aria-label', next.label);
-      mode.dataset['tip'] = `${next.label} (${next.key})`;
-      mode.setAttribute('aria-keyshortcuts', next.key);
-      mode.replaceChildren(h('span', { text: next.text }));
+    add(group, item, menu) {
+      groups.get(group)!.append(item);
+      if (!menu) return;
+      item.classList.add('wide-only');
+      folded.push({ element: item, menu });
     },
-    setFullscreen(value) {
-      const label = value ? 'Leave full screen' : 'Full screen';
-      fullscreen.setAttribute('aria-label', label);
-      fullscreen.dataset['tip'] = `${label} (f)`;
-      fullscreen.replaceChildren(icon(value ? 'windowed' : 'fullscreen'));
+    setTyping(on) {
+      typing = on;
     },
-    setStats(value) {
-      stats.setAttribute('aria-pressed', String(value));
-    },
-    setPicture(there) {
-      for (const control of [mode, snapshot]) control.disabled = !there;
+    wake,
+    rest() {
+      clearTimeout(timer);
+      if (!busy()) area.classList.add('resting');
     },
     close: () => cleanup.run(),
   };

@@ -3,18 +3,17 @@
  * and for as long as the session is not refused to us begins again with a fresh offer.
  */
 
-import * as api from '../api';
 import { ApiError } from '../api';
-import { bearerFor } from '../grants';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
-import { H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
+import { openLeg, sightings } from '../candidates';
+import { CallError, ConnectFailure, H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
 import type { Offer } from '../types';
-import { Access, refusalOf } from './access';
+import { refusalOf, type OfferSource } from './access';
 
 export interface ConnectionHandlers extends Omit<RoomHandlers, 'recovering' | 'recovered' | 'closed'> {
-  state(state: State): void;
-  /** The link was for another session, to which this browser now holds a grant. */
-  elsewhere(session: string): void;
+  state(state: State, before: State): void;
+  /** A connection stands; null: it is gone. */
+  room(room: RoomLink | null): void;
 }
 
 const POLL_MS = 2_000;
@@ -25,6 +24,14 @@ const RECOVERY_PATIENCE_MS = 6_000;
 /** The shim says live, the room has no agent: an SFU that lost its memory, or another one. */
 const WRONG_ROOM_PATIENCE_MS = 8_000;
 const LONGEST_RETRY_AFTER_MS = 30_000;
+/** A join that takes longer than this has met a blocked network; the fallback must show something at 6 s. */
+const JOIN_MS = 4_500;
+/** While the fallback shows the session there is time, and no hurry. */
+const PATIENT_JOIN_MS = 12_000;
+const FALLBACK_RETRY_MS = 15_000;
+const SIGHT_EVERY_MS = 250;
+/** Once connected: ICE may still find a better way. */
+const SETTLED_SIGHT_MS = 5_000;
 
 const now = (): number => performance.now();
 const sleep = (ms: number, wake: AbortSignal): Promise<void> =>
@@ -36,8 +43,7 @@ const sleep = (ms: number, wake: AbortSignal): Promise<void> =>
 export class Connection {
   #state: State = initial;
   #room: RoomLink | null = null;
-  readonly #access: Access;
-  #measure: boolean;
+  #worker: (() => Worker) | null;
   /** Aborted to end the present attempt: a new run, or the end. */
   #run = new AbortController();
   #wake = new AbortController();
@@ -48,13 +54,9 @@ export class Connection {
   #end: RoomEnd['cause'] = 'lost';
   #closed = false;
 
-  constructor(readonly session: string, secret: string | null, measure: boolean, readonly on: ConnectionHandlers) {
-    this.#access = new Access(session, secret, {
-      redeem: () => this.#dispatch({ type: 'redeem' }),
-      offer: () => this.#dispatch({ type: 'offer' }),
-      elsewhere: on.elsewhere,
-    });
-    this.#measure = measure;
+  /** `worker` makes the reader of the frames' metadata; without it no latency is measured. */
+  constructor(readonly session: string, readonly source: OfferSource, worker: (() => Worker) | null, readonly on: ConnectionHandlers) {
+    this.#worker = worker;
   }
 
   get state(): State {
@@ -85,9 +87,9 @@ export class Connection {
   }
 
   /** The worker is fixed when the Room is made, so this is a new offer and a new Room; the last picture stays. */
-  setMeasure(measure: boolean): void {
-    if (measure === this.#measure) return;
-    this.#measure = measure;
+  setWorker(worker: (() => Worker) | null): void {
+    if (worker === this.#worker) return;
+    this.#worker = worker;
     if (this.#state.transport.phase === 'refused') return;
     this.#dispatch({ type: 'switch' });
     this.#again();
@@ -105,11 +107,25 @@ export class Connection {
     void this.#room?.send(topic, payload, reliable).catch(() => undefined);
   }
 
+  call(method: string, body: Record<string, unknown>, timeout_ms?: number): Promise<unknown> {
+    return this.#room?.call(method, body, timeout_ms) ?? Promise.reject(new CallError(0, 'There is no connection to the session.'));
+  }
+
+  sendBytes(topic: string, mime: string, bytes: Uint8Array<ArrayBuffer>, attributes?: Record<string, string>): Promise<void> {
+    return this.#room?.sendBytes(topic, mime, bytes, attributes) ?? Promise.reject(new CallError(0, 'There is no connection to the session.'));
+  }
+
+  /** What a part of the viewer has to report. */
+  tell(event: Event): void {
+    this.#dispatch(event);
+  }
+
   #dispatch(event: Event): void {
-    const next = reduce(this.#state, event);
-    if (next === this.#state || this.#closed) return;
+    const before = this.#state;
+    const next = reduce(before, event);
+    if (next === before || this.#closed) return;
     this.#state = next;
-    this.on.state(next);
+    this.on.state(next, before);
   }
 
   #again(): void {
@@ -120,8 +136,10 @@ export class Connection {
   }
 
   #leave(): void {
-    this.#room?.close();
+    const room = this.#room;
     this.#room = null;
+    if (room) this.on.room(null);
+    room?.close();
     this.on.screen(null);
   }
 
@@ -139,9 +157,9 @@ export class Connection {
       let why: string;
       let retryAfter_ms: number | null = null;
       try {
-        const offer = await this.#access.offer(signal);
+        const offer = await this.source.offer(signal, (step) => this.#dispatch({ type: step }));
         if (signal.aborted) return;
-        this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, now_ms: now() });
+        this.#dispatch({ type: 'offered', state: offer.state, role: offer.role, identity: offer.identity, mayAsk: offer.may_ask, now_ms: now() });
         why = await this.#join(offer, signal);
       } catch (error) {
         if (signal.aborted || this.#closed) return;
@@ -152,7 +170,7 @@ export class Connection {
       }
       if (signal.aborted || this.#closed) return;
       this.#leave();
-      const wait_ms = Math.max(backoff_ms(this.#state.attempt, Math.random()), Math.min(retryAfter_ms ?? 0, LONGEST_RETRY_AFTER_MS));
+      const wait_ms = Math.max(backoff_ms(this.#state.attempt, Math.random()), Math.min(retryAfter_ms ?? 0, LONGEST_RETRY_AFTER_MS), this.#inFallback() ? FALLBACK_RETRY_MS : 0);
       this.#dispatch({ type: 'lost', why, now_ms: now(), wait_ms });
       this.#wake = new AbortController();
       await sleep(wait_ms, AbortSignal.any([this.#wake.signal, signal]));
@@ -175,7 +193,10 @@ export class Connection {
         if (!track) this.#dispatch({ type: 'picture-gone' });
         this.on.screen(track);
       }),
+      sound: mine(this.on.sound),
+      caption: mine(this.on.caption),
       data: mine(this.on.data),
+      bytes: mine(this.on.bytes),
       people: mine(this.on.people),
       recovering: mine(() => {
         this.#recoveringSince_ms = now();
@@ -183,19 +204,47 @@ export class Connection {
       }),
       recovered: mine(() => this.#dispatch({ type: 'recovered', now_ms: now() })),
       closed: over,
-    }, { measure: this.#measure });
+    }, this.#worker?.() ?? null);
     this.#room = room;
     this.#giveUp = (why) => over({ cause: 'lost', why });
     signal.addEventListener('abort', () => this.#giveUp('superseded'), { once: true });
-    await room.connect(offer.server_url, offer.participant_token);
+    const sighting = new AbortController();
+    const both = AbortSignal.any([signal, sighting.signal]);
+    this.#dispatch({ type: 'ladder', event: { type: 'begin', now_ms: now() } });
+    void this.#look(room, both);
+    try {
+      await room.connect(offer.server_url, offer.participant_token, this.#inFallback() ? PATIENT_JOIN_MS : JOIN_MS);
+    } catch (error) {
+      sighting.abort();
+      if (error instanceof ConnectFailure && !signal.aborted) this.#dispatch({ type: 'ladder', event: { type: 'gave-up', signal: error.signal, why: error.message } });
+      throw error;
+    }
+    void ended.then(() => sighting.abort());
     if (signal.aborted) {
       room.close();
       return 'superseded';
     }
+    this.on.room(room);
     this.#dispatch({ type: 'joined', now_ms: now() });
     const end = await ended;
     this.#end = end.cause;
     return end.why;
+  }
+
+  #inFallback(): boolean {
+    return ['trying', 'open'].includes(this.#state.ladder.legs.vnc.state);
+  }
+
+  /** Watches which ways are tried, answer and are taken, for as long as this connection lives. */
+  async #look(room: RoomLink, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const seen = sightings(await room.reports() as unknown as Iterable<[string, unknown]>[], room.relayTrouble);
+      if (signal.aborted) return;
+      const there = ['connected', 'recovering'].includes(this.#state.transport.phase);
+      if (there) this.#dispatch({ type: 'ladder', event: { type: 'opened', leg: openLeg(seen) } });
+      else this.#dispatch({ type: 'ladder', event: { type: 'sighted', sightings: seen, now_ms: now() } });
+      await sleep(there ? SETTLED_SIGHT_MS : SIGHT_EVERY_MS, signal);
+    }
   }
 
   /** Refused right after the server had closed the room or put us out: then that is the reason to name. */
@@ -226,17 +275,16 @@ export class Connection {
     this.#polling = true;
     const { signal } = this.#run;
     try {
-      const bearer = bearerFor(this.session);
-      const info = await api.getSession(this.session, { bearer, signal });
-      if (info.state === 'ended') {
+      const told = await this.source.ask(signal);
+      if (told === 'ended') {
         this.#dispatch({ type: 'refused', refusal: 'ended' });
         this.#leave();
         this.#run.abort();
-      } else {
-        this.#dispatch({ type: 'told', state: info.state, now_ms: now() });
+      } else if (told) {
+        this.#dispatch({ type: 'told', state: told, now_ms: now() });
         const { session, transport } = this.#state;
         const alone_ms = now() - session.since_ms;
-        if (info.state === 'live' && !session.agent && transport.phase === 'connected' && alone_ms > WRONG_ROOM_PATIENCE_MS) this.#giveUp('The session is live elsewhere.');
+        if (told === 'live' && !session.agent && transport.phase === 'connected' && alone_ms > WRONG_ROOM_PATIENCE_MS) this.#giveUp('The session is live elsewhere.');
       }
     } catch (error) {
       const refusal = refusalOf(error);

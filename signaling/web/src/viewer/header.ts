@@ -12,7 +12,9 @@ export interface Header {
   element: HTMLElement;
   setView(view: View): void;
   setTab(tab: Tab): void;
-  setPeople(people: Person[]): void;
+  setPeople(people: readonly Person[]): void;
+  /** Where a part may put something of its own, left of the people. */
+  slot: HTMLElement;
 }
 
 export function header(session: string, onTab: (tab: Tab) => void): Header {
@@ -27,8 +29,11 @@ export function header(session: string, onTab: (tab: Tab) => void): Header {
     tabs.element,
     people.element,
   );
+  const slot = h('div', { class: 'head-slot' });
+  people.element.prepend(slot);
   return {
     element,
+    slot,
     setView(view) {
       state.dataset['tone'] = view.tone;
       setText(word, view.word);
@@ -67,7 +72,7 @@ function tabList(onTab: (tab: Tab) => void): { element: HTMLElement; set(tab: Ta
   };
 }
 
-function peopleButton(): { element: HTMLElement; set(people: Person[]): void } {
+function peopleButton(): { element: HTMLElement; set(people: readonly Person[]): void } {
   const list = h('ul', { class: 'people-list', attrs: { 'aria-label': 'People here' } });
   const panel = h('div', { class: 'people-panel', attrs: { hidden: true } }, list);
   const number = h('span', { class: 'people-number', text: '1' });

@@ -1,16 +1,18 @@
 /** The stats overlay. Every number says in its tool tip how it is measured. */
 
 import { WINDOW_S, type LatencySummary } from '../latency';
+import { ladderLines, noLadder, pathWords, type Ladder } from '../ladder';
 import type { Rates } from '../stats';
 import { h, setText } from '../ui/dom';
 
+const PATH_TIP = 'How the picture travels: UDP directly, over TCP, relayed by a TURN server, or by the VNC fallback.';
 const ROWS = [
   ['resolution', 'Resolution', 'Width and height of the decoded video. Even sides only: an odd desktop is padded by one pixel, which is cut off here.'],
   ['fps', 'Frames', 'Frames decoded per second, counted by the browser over the last second. A still screen sends only a few: nothing changed.'],
   ['bitrate', 'Bitrate', 'Bytes of the video track received over the last second, without packet headers.'],
   ['rtt', 'Round trip', 'To the media server and back, measured by the browser’s connectivity checks.'],
   ['loss', 'Loss', 'Share of the video’s packets that did not arrive in the last second. Most are sent again.'],
-  ['path', 'Path', 'How the media travel: UDP directly, over TCP, or relayed by a TURN server.'],
+  ['path', 'Path', PATH_TIP],
   ['decoder', 'Decoder', 'The decoder that the browser chose.'],
 ] as const;
 
@@ -22,6 +24,7 @@ export interface StatsPanel {
   setRates(rates: Rates | null): void;
   setLatency(summary: LatencySummary | null, perSecond: readonly number[], error_ms: number | null): void;
   setMeasure(on: boolean): void;
+  setLadder(ladder: Ladder): void;
 }
 
 export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
@@ -34,6 +37,12 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   const spark = h('canvas', { class: 'spark', attrs: { role: 'img', 'aria-label': 'Glass-to-glass latency, p95 of each of the last 60 seconds' } });
   const toggle = h('button', { class: 'switch', attrs: { type: 'button', role: 'switch', 'aria-checked': 'false', 'data-tip': MEASURE_TIP } }, h('span', { class: 'switch-knob', attrs: { 'aria-hidden': 'true' } }), h('span', { text: 'Measure latency' }));
   let measuring = false;
+  let ladder = noLadder;
+  let path: string | null = null;
+  const putPath = (): void => {
+    const shown = path ?? (ladder.legs.vnc.state === 'open' ? 'VNC fallback' : null);
+    put('path', shown ? pathWords(shown, ladder) : '–');
+  };
   toggle.addEventListener('click', () => onMeasure(!measuring));
   const latency = h(
     'div', { class: 'latency', attrs: { hidden: true } },
@@ -56,7 +65,8 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       put('bitrate', rates ? bitrate(rates.kbps) : '–');
       put('rtt', rates?.rtt_ms == null ? '–' : milliseconds(rates.rtt_ms));
       put('loss', rates?.loss == null ? '–' : `${(rates.loss * 100).toFixed(rates.loss > 0 && rates.loss < 0.01 ? 2 : 1)} %`);
-      put('path', rates?.path ?? '–');
+      path = rates?.path ?? null;
+      putPath();
       put('decoder', rates?.decoder ?? '–');
       // Browsers hide it from pages that capture nothing.
       values.get('decoder')!.parentElement!.hidden = !rates?.decoder;
@@ -69,6 +79,12 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       now.dataset['tip'] = error_ms === null ? `${LATENCY_TIP} The server’s clock is not known yet.` : `${LATENCY_TIP} This is the latest frame; the clocks agree to ± ${error_ms.toFixed(1)} ms.`;
       const peak = drawSpark(spark, perSecond);
       setText(top, peak ? `peak ${milliseconds(peak)}` : '');
+    },
+    setLadder(now) {
+      if (now === ladder) return;
+      ladder = now;
+      values.get('path')!.parentElement!.dataset['tip'] = [PATH_TIP, ...ladderLines(ladder)].join(' · ');
+      putPath();
     },
     setMeasure(on) {
       measuring = on;

@@ -1,23 +1,30 @@
-/** One session's page: puts connection, picture, sentence, bar and stats together. */
+/** One session's page: puts connection, picture, sentence, bar, stats and the parts (parts.ts) together. */
 
 import '../css/viewer.css';
 import { keepPreference, preference } from '../grants';
+import { currentLeg } from '../ladder';
 import type { State } from '../machine';
 import type { ScreenTrack } from '../room';
 import { navigate, sessionPath } from '../router';
 import { view } from '../sentences';
 import { toast } from '../ui/controls';
-import { closeMenu, toggleMenu } from '../ui/dialog';
+import { closeMenu, type MenuItem } from '../ui/dialog';
 import { Cleanup, h } from '../ui/dom';
 import { parseSize, type Mode } from '../viewport';
+import { metadataWorker } from '../worker';
+import { Access } from './access';
 import { bar } from './bar';
 import { Connection } from './connection';
 import { header, type Tab } from './header';
 import { Meter } from './meter';
 import { overlay } from './overlay';
-import { openHelp, vncPanel } from './panels';
+import { openHelp } from './panels';
+import type { Host, Part } from './part';
+import { PARTS } from './parts';
 import { Picture } from './picture';
+import { pictureBar } from './picturebar';
 import { statsPanel } from './statspanel';
+import { vncPanel } from './vncpanel';
 
 const MEASURE = 'measure-latency';
 const STATS = 'stats-open';
@@ -34,17 +41,27 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const stats = statsPanel(setMeasure);
   const meter = new Meter(stats);
   const panel = h('section', { class: 'live-panel', attrs: { id: 'panel-live', role: 'tabpanel', 'aria-labelledby': 'tab-live' } }, picture.stage, words.element, stats.element);
-  const controls = bar(panel, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats, more });
+  const controls = bar(panel, more);
+  const pictures = pictureBar(controls, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats });
   panel.append(controls.element);
-  const vnc = vncPanel(() => showTab('live'));
-  const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc, words.spoken);
+  const access = new Access(session, options.secret, (other) => navigate(sessionPath(other)));
+  const vnc = vncPanel(session, access, { back: () => showTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(() => render(connection.state)) });
+  const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc.element, words.spoken);
   picture.stage.tabIndex = 0;
   picture.stage.setAttribute('role', 'region');
   picture.stage.setAttribute('aria-label', `Picture of ${session}`);
 
-  const connection = new Connection(session, options.secret, measuring, {
-    state: render,
+  const parts: Part[] = [];
+  const connection = new Connection(session, access, measuring ? metadataWorker : null, {
+    state(state, before) {
+      render(state);
+      for (const part of parts) part.state?.(state, before);
+    },
+    room(room) {
+      for (const part of parts) part.room?.(room);
+    },
     agent(present, attributes, sid) {
+      for (const part of parts) part.agent?.(present, attributes);
       if (!present) return;
       if (sid !== agentSid) picture.cursor.reset();
       agentSid = sid;
@@ -54,31 +71,59 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     screen: showTrack,
     data(topic, payload) {
       if (topic === 'cursor') picture.cursor.receive(payload);
+      for (const part of parts) part.data?.(topic, payload);
     },
-    people: head.setPeople,
-    elsewhere: (other) => navigate(sessionPath(other)),
+    sound(name, media) {
+      for (const part of parts) part.sound?.(name, media);
+    },
+    caption(text, attributes) {
+      for (const part of parts) part.caption?.(text, attributes);
+    },
+    bytes(info, bytes) {
+      for (const part of parts) part.bytes?.(info, bytes);
+    },
+    people(people) {
+      head.setPeople(people);
+      for (const part of parts) part.people?.(people);
+    },
   });
+
+  const host: Host = {
+    session, viewer, panel, picture, bar: controls, head, stats, cleanup,
+    state: () => connection.state,
+    tell: (event) => connection.tell(event),
+    send: (topic, payload, reliable) => connection.send(topic, payload, reliable),
+    call: (method, body, timeout_ms) => connection.call(method, body, timeout_ms),
+    sendBytes: (topic, mime, bytes, attributes) => connection.sendBytes(topic, mime, bytes, attributes),
+    shown: () => !panel.hidden,
+  };
+  for (const make of PARTS) parts.push(make(host));
 
   picture.onFrame = (frame) => {
     connection.frame(frame.now_ms);
     meter.frame(frame);
+    for (const part of parts) part.frame?.(frame);
   };
 
   function showTrack(track: ScreenTrack | null): void {
     picture.hold();
     if (track) picture.show(track.media);
     meter.setTrack(track);
+    for (const part of parts) part.screen?.(track);
   }
 
   function render(state: State): void {
     const now = view(state, performance.now());
-    head.setView(now);
+    // The header speaks of the tab that people look at.
+    head.setView(vnc.element.hidden ? now : vnc.view());
     words.set(now);
-    controls.setPicture(state.picture.phase !== 'none');
+    stats.setLadder(state.ladder);
+    pictures.setPicture(state.picture.phase !== 'none');
     controls.element.hidden = state.transport.phase === 'refused';
     if (state.transport.phase === 'refused') head.setPeople([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
+    viewer.dataset['path'] = currentLeg(state.ladder) ?? '';
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
     panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
     document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;
@@ -87,18 +132,19 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   function showTab(tab: Tab): void {
     head.setTab(tab);
     panel.hidden = tab !== 'live';
-    vnc.hidden = tab !== 'vnc';
+    vnc.show(tab === 'vnc');
+    render(connection.state);
     closeMenu();
   }
 
   function setMode(mode: Mode): void {
     picture.setMode(mode);
-    controls.setMode(mode);
+    pictures.setMode(mode);
   }
 
   function toggleStats(): void {
     stats.element.hidden = !stats.element.hidden;
-    controls.setStats(!stats.element.hidden);
+    pictures.setStats(!stats.element.hidden);
     keepPreference(STATS, stats.element.hidden ? null : 'on');
   }
 
@@ -107,7 +153,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     keepPreference(MEASURE, on ? 'on' : null);
     stats.setMeasure(on);
     picture.hold();
-    connection.setMeasure(on);
+    connection.setWorker(on ? metadataWorker : null);
     meter.setMeasuring(on);
   }
 
@@ -126,17 +172,18 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     toast(`Saved ${name}`);
   }
 
-  function more(owner: HTMLElement): void {
-    toggleMenu(owner, [
+  function more(): MenuItem[] {
+    return [
+      ...parts.flatMap((part) => part.menu?.() ?? []),
       { label: 'Measure latency', icon: 'timer', checked: measuring, hint: 'Rejoins once', run: () => { setMeasure(!measuring); if (measuring && stats.element.hidden) toggleStats(); } },
       { label: 'Reconnect', icon: 'refresh', hint: 'New ticket, new connection', run: () => { picture.hold(); connection.restart(); } },
-      { label: 'Keyboard', icon: 'help', shortcut: '?', run: openHelp },
-    ]);
+      { label: 'Shortcuts of this page', icon: 'help', shortcut: '?', run: openHelp },
+    ];
   }
 
   const keys: Record<string, () => void> = { s: toggleStats, f: toggleFullscreen, 1: () => setMode('actual'), 0: () => setMode('fit'), w: () => setMode('fit'), '?': openHelp };
   cleanup.listen(document, 'keydown', (event) => {
-    // Issue 4: with the control in hand, keys go to the session instead.
+    if (parts.some((part) => part.typing?.())) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector('dialog[open]')) return;
     if (event.target instanceof Element && event.target.closest('input, select, textarea, [role="menu"]')) return;
     const run = keys[event.key];
@@ -144,11 +191,11 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     event.preventDefault();
     run();
   });
-  cleanup.listen(picture.stage, 'dblclick', toggleFullscreen);
+  cleanup.listen(picture.stage, 'dblclick', () => { if (!parts.some((part) => part.typing?.())) toggleFullscreen(); });
   cleanup.listen(document, 'fullscreenchange', () => {
     const on = document.fullscreenElement !== null;
     viewer.classList.toggle('is-fullscreen', on);
-    controls.setFullscreen(on);
+    pictures.setFullscreen(on);
   });
   // The sentences count seconds.
   cleanup.every(500, () => { if (!words.element.hidden) render(connection.state); });
@@ -164,6 +211,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   connection.start();
 
   cleanup.add(() => {
+    vnc.close();
     connection.close();
     meter.close();
     controls.close();

@@ -1,0 +1,1 @@
+"""Sound of a session: what the desktop plays, what its operator says, and narration."""

@@ -1,0 +1,190 @@
+"""Sound as an optional part of the session: the seam between the main loop and the sound thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from livekit import rtc
+
+from sessioncast_agent.audience import Person
+from sessioncast_agent.sound.capture import CHANNELS
+from sessioncast_agent.sound.engine import SoundEngine
+from sessioncast_agent.sound.pulse import Devices
+from sessioncast_agent.sound.settings import SoundMode, SoundSettings
+from sessioncast_agent.sound.track import DESKTOP_TRACK, SoundTrack, desktop_options
+from sessioncast_agent.sound.voices import VoiceSwitch
+from sessioncast_agent.stages import Stage
+from sessioncast_agent.usage import UsageMeter
+
+log = logging.getLogger(__name__)
+
+STOP_S = 2.0
+AI = "ai"
+
+
+class SoundLoop:
+    """A thread with an event loop of its own, and an end with a deadline."""
+
+    def __init__(self, meter: UsageMeter) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._meter = meter
+        self._thread = threading.Thread(target=self._run, name="sc-sound", daemon=True)
+
+    def _run(self) -> None:
+        self._meter.own_thread("sound")
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self._meter.thread_ended()
+
+    def start(self) -> None:
+        """Start it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; one that hangs is left behind."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(STOP_S)
+        if self._thread.is_alive():
+            log.warning("the sound thread did not end in time")
+        else:
+            self.loop.close()
+
+
+class SoundStage(Stage):
+    """The session's sound. Methods on the main loop, as every stage's."""
+
+    name = "sound"
+
+    def __init__(
+        self, settings: SoundSettings, meter: UsageMeter, attributes_due: Callable[[], None]
+    ) -> None:
+        self._settings, self._meter = settings, meter
+        self._attributes_due = attributes_due
+        self._main = asyncio.get_running_loop()
+        self._track = SoundTrack(DESKTOP_TRACK, desktop_options(), CHANNELS)
+        self._thread: SoundLoop | None = None
+        self._engine: SoundEngine | None = None
+        self._devices: Devices | None = None
+        self._room: rtc.Room | None = None
+        self._watched = False
+        self._publishing: asyncio.Task[None] | None = None
+        self._voices = VoiceSwitch(self._voice_changed)
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """See Stage."""
+        thread = self._thread = SoundLoop(self._meter)
+        thread.start()
+        settings = self._settings
+
+        async def engine() -> None:
+            self._engine = SoundEngine(
+                settings.server,
+                must_have=settings.mode is SoundMode.ON,
+                microphone=settings.microphone,
+                track=self._track,
+                meter=self._meter,
+                changed=lambda devices: self._soon(self._devices_changed, devices),
+            )
+            self._engine.set_watched(self._watched)
+            self._engine.set_voice(self._voices.track)
+            await self._engine.run()
+
+        running = asyncio.run_coroutine_threadsafe(engine(), thread.loop)
+        try:
+            self._publish()
+            await asyncio.wrap_future(running)
+        finally:
+            running.cancel()
+            self._devices_changed(None)
+            await self._cancel_publishing()
+            self._track.detach()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.to_thread(_wait, running)
+            self._engine = self._thread = None
+            await asyncio.to_thread(thread.stop)
+
+    def _soon(self, call: Callable[[Any], None], value: object) -> None:
+        if not self._main.is_closed():
+            self._main.call_soon_threadsafe(call, value)
+
+    def _tell_engine(self, call: Callable[[SoundEngine], None]) -> None:
+        thread, engine = self._thread, self._engine
+        if thread is not None and engine is not None:
+            with contextlib.suppress(RuntimeError):
+                thread.loop.call_soon_threadsafe(call, engine)
+
+    def _devices_changed(self, devices: Devices | None) -> None:
+        self._devices = devices
+        self._attributes_due()
+
+    # -- the room ----------------------------------------------------------------------------
+
+    def attributes(self) -> dict[str, str]:
+        """See Stage."""
+        devices = self._devices
+        return {
+            "sound": "on" if devices else "off",
+            "microphone": "on" if devices and devices.microphone_sink else "off",
+        }
+
+    def joined(self, room: rtc.Room) -> None:
+        """See Stage."""
+        self._room = room
+        self._voices.joined(room)
+        self._publish()
+
+    def left(self) -> None:
+        """See Stage."""
+        self._room = None
+        self._voices.left()
+        self._track.detach()
+        self._tell_engine(SoundEngine.settle)
+
+    def watched(self, watched: bool) -> None:
+        """See Stage."""
+        self._watched = watched
+        self._tell_engine(lambda engine: engine.set_watched(watched))
+
+    def set_holder(self, holder: Person | None) -> None:
+        """Only the microphone of whoever has control is heard in the session. An AI has no voice:
+        while it acts, the person who had control before it still speaks."""
+        if holder is None or holder.actor != AI:
+            self._voices.set_speaker("" if holder is None else holder.identity)
+
+    def _voice_changed(self, track: rtc.RemoteTrack | None) -> None:
+        self._tell_engine(lambda engine: engine.set_voice(track))
+
+    def _publish(self) -> None:
+        room, thread = self._room, self._thread
+        if room is None or thread is None:
+            return
+
+        async def publish() -> None:
+            await self._track.publish(room, thread.loop)
+            self._tell_engine(SoundEngine.settle)
+
+        if self._publishing is not None:
+            self._publishing.cancel()
+        self._publishing = self._main.create_task(publish(), name="publish-sound")
+
+    async def _cancel_publishing(self) -> None:
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
+            self._publishing = None
+
+
+def _wait(running: Any) -> None:
+    """For the engine's own end, on a thread that may wait."""
+    with contextlib.suppress(Exception):
+        running.exception(STOP_S)

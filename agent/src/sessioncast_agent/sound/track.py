@@ -1,0 +1,91 @@
+"""Tracks of sound: published on the main loop, fed from the sound thread's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
+
+from sessioncast_agent.sound.pcm import FRAME_SAMPLES, RATE_HZ
+
+log = logging.getLogger(__name__)
+
+DESKTOP_TRACK = "desktop-audio"
+NARRATION_TRACK = "narration"
+DESKTOP_BITRATE_BPS = 128_000
+NARRATION_BITRATE_BPS = 48_000
+PUBLISH_TIMEOUT_S = 5.0
+PUBLISH_PAUSE_S = 1.0
+PUSH_TIMEOUT_S = 1.0
+
+
+def desktop_options() -> rtc.TrackPublishOptions:
+    """No DTX and no RED: it is music as well as speech, and latency counts."""
+    options = rtc.TrackPublishOptions(
+        source=rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO, dtx=False, red=False
+    )
+    options.audio_encoding.max_bitrate = DESKTOP_BITRATE_BPS
+    return options
+
+
+def narration_options() -> rtc.TrackPublishOptions:
+    """Speech: repeated packets are worth more than bits."""
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=True)
+    options.audio_encoding.max_bitrate = NARRATION_BITRATE_BPS
+    return options
+
+
+class SoundTrack:
+    """A place to push 10 ms frames to, whatever room there is just now.
+
+    `queue_size_ms=0` hands each frame to WebRTC at once: no buffer that a faster clock could fill.
+    """
+
+    def __init__(self, name: str, options: rtc.TrackPublishOptions, channels: int) -> None:
+        self.name, self.channels = name, channels
+        self._options = options
+        self._source: rtc.AudioSource | None = None
+        self.publication: rtc.LocalTrackPublication | None = None
+        self.pushed = self.refused = 0
+
+    @property
+    def attached(self) -> bool:
+        """Whether there is a room that frames go to."""
+        return self._source is not None
+
+    async def publish(self, room: rtc.Room, sound_loop: asyncio.AbstractEventLoop) -> None:
+        """Publish into this room, again and again until the SFU takes it. On the main loop."""
+        while room.isconnected():
+            source = rtc.AudioSource(RATE_HZ, self.channels, queue_size_ms=0, loop=sound_loop)
+            track = rtc.LocalAudioTrack.create_audio_track(self.name, source)
+            try:
+                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                    self.publication = await room.local_participant.publish_track(
+                        track, self._options
+                    )
+            except (PublishTrackError, TimeoutError) as error:
+                log.warning("the SFU does not take the track %s: %s", self.name, error)
+                await asyncio.sleep(PUBLISH_PAUSE_S)
+            else:
+                self._source = source
+                return
+
+    def detach(self) -> None:
+        """The room is gone."""
+        self._source = self.publication = None
+
+    async def push(self, pcm: bytes) -> None:
+        """One frame; on the sound loop, one at a time."""
+        source = self._source
+        if source is None:
+            return
+        frame = rtc.AudioFrame(pcm, RATE_HZ, self.channels, FRAME_SAMPLES)
+        try:
+            async with asyncio.timeout(PUSH_TIMEOUT_S):
+                await source.capture_frame(frame)
+            self.pushed += 1
+        except Exception as error:  # the SDK raises bare Exception and RtcError alike
+            self.refused += 1
+            log.debug("the track %s refused a frame: %r", self.name, error)

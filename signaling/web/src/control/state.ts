@@ -1,0 +1,152 @@
+/**
+ * Who has control, as this page knows it: a slot of the viewer's reducer (machine.ts). Pure.
+ * The agent's attributes are the truth; its notices to us come sooner, and are believed until the
+ * attributes have caught up.
+ */
+
+import type { Role } from '../types';
+
+export type Actor = 'person' | 'ai';
+
+export interface Who {
+  identity: string;
+  name: string;
+  actor: Actor;
+}
+
+/** Somebody who asks us, the holder or an admin, for control. */
+export interface Ask extends Who {
+  until_ms: number;
+}
+
+export interface Control {
+  role: Role | null;
+  /** This page's own identity in the room. */
+  self: string;
+  /** An observer whose link lets it ask. */
+  mayAsk: boolean;
+  holder: Who | null;
+  /** `implicit`: whoever acts first takes it while it is free. */
+  mode: 'explicit' | 'implicit';
+  /** Our own request, until it is answered. */
+  asking: { until_ms: number } | null;
+  asks: readonly Ask[];
+  /** A notice said something that the attributes may still contradict. */
+  ahead: { holds: boolean; until_ms: number } | null;
+  /** Why we lost it or were refused, for the person to read. */
+  reason: string | null;
+}
+
+export type ControlEvent =
+  | { type: 'seat'; role: Role; self: string; mayAsk: boolean }
+  | { type: 'attributes'; holder: string; name: string; actor: string; mode: string; now_ms: number }
+  | { type: 'pending'; until_ms: number }
+  | { type: 'granted'; now_ms: number }
+  | { type: 'denied'; reason: string }
+  | { type: 'lost'; reason: string; now_ms: number }
+  | { type: 'released'; now_ms: number }
+  | { type: 'asked'; ask: Ask }
+  | { type: 'answered'; identity: string }
+  | { type: 'people'; identities: readonly string[] }
+  | { type: 'time'; now_ms: number }
+  | { type: 'no-room' };
+
+export const noControl: Control = { role: null, self: '', mayAsk: false, holder: null, mode: 'explicit', asking: null, asks: [], ahead: null, reason: null };
+
+/** Attributes travel through the SFU's signalling: slower than a packet, never this slow. */
+const AHEAD_MS = 3_000;
+const MAX_ASKS = 8;
+
+const mayHold = (role: Role | null): boolean => role === 'operator' || role === 'admin';
+export const holds = (control: Control): boolean => control.self !== '' && control.holder?.identity === control.self;
+
+/** The state in one word; the button says it in more. */
+export type Stance = 'unknown' | 'free' | 'requested' | 'yours' | 'others';
+
+export function stance(control: Control): Stance {
+  if (!control.role) return 'unknown';
+  if (holds(control)) return 'yours';
+  if (control.asking) return 'requested';
+  return control.holder ? 'others' : 'free';
+}
+
+/** May this page ask for control at all? */
+export const mayRequest = (control: Control): boolean => mayHold(control.role) || control.mayAsk;
+/** Would an act of this page be carried out (or take control, which then carries it out)? */
+export const mayAct = (control: Control): boolean => holds(control) || (mayHold(control.role) && control.mode === 'implicit' && !control.holder);
+/** Its pointer is shown to the others although it moves nothing. */
+export const mayPoint = (control: Control): boolean => mayHold(control.role) && !mayAct(control);
+
+export function reduceControl(control: Control, event: ControlEvent): Control {
+  switch (event.type) {
+    case 'seat':
+      return { ...control, role: event.role, self: event.self, mayAsk: event.mayAsk };
+    case 'attributes':
+      return attributes(control, event);
+    case 'pending':
+      return holds(control) ? control : { ...control, asking: { until_ms: event.until_ms }, reason: null };
+    case 'granted': {
+      const self: Who = { identity: control.self, name: '', actor: 'person' };
+      return { ...control, holder: holds(control) ? control.holder : self, asking: null, asks: [], reason: null, ahead: { holds: true, until_ms: event.now_ms + AHEAD_MS } };
+    }
+    case 'denied':
+      return { ...control, asking: null, reason: event.reason || null };
+    case 'lost':
+      return { ...letGo(control, event.now_ms), reason: event.reason || null };
+    case 'released':
+      return { ...letGo(control, event.now_ms), reason: null };
+    case 'asked':
+      return { ...control, asks: [...control.asks.filter((ask) => ask.identity !== event.ask.identity), event.ask].slice(-MAX_ASKS) };
+    case 'answered':
+      return { ...control, asks: control.asks.filter((ask) => ask.identity !== event.identity) };
+    case 'people':
+      return keep(control, (ask) => event.identities.includes(ask.identity));
+    case 'time':
+      return expire(control, event.now_ms);
+    case 'no-room':
+      return { ...control, holder: null, asking: null, asks: [], ahead: null };
+  }
+}
+
+function attributes(control: Control, event: ControlEvent & { type: 'attributes' }): Control {
+  const mode = event.mode === 'implicit' ? 'implicit' : 'explicit';
+  const ours = event.holder !== '' && event.holder === control.self;
+  const { ahead } = control;
+  // Late news from before the notice: keep what the notice said.
+  if (ahead && event.now_ms < ahead.until_ms && ours !== ahead.holds) return mode === control.mode ? control : { ...control, mode };
+  const holder: Who | null = event.holder ? { identity: event.holder, name: event.name || event.holder, actor: event.actor === 'ai' ? 'ai' : 'person' } : null;
+  const same = holder?.identity === control.holder?.identity && holder?.name === control.holder?.name && holder?.actor === control.holder?.actor;
+  if (same && !ahead && mode === control.mode) return control;
+  const changed = holder?.identity !== control.holder?.identity;
+  return {
+    ...control,
+    holder, mode, ahead: null,
+    asking: ours ? null : control.asking,
+    // What was asked of the former holder is void, but an admin goes on seeing who asks.
+    asks: changed ? control.asks.filter((ask) => control.role === 'admin' && ask.identity !== holder?.identity) : control.asks,
+    reason: ours ? null : control.reason,
+  };
+}
+
+function letGo(control: Control, now_ms: number): Control {
+  const holder = holds(control) ? null : control.holder;
+  return { ...control, holder, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
+}
+
+function keep(control: Control, stays: (ask: Ask) => boolean): Control {
+  return control.asks.every(stays) ? control : { ...control, asks: control.asks.filter(stays) };
+}
+
+function expire(control: Control, now_ms: number): Control {
+  const kept = keep(control, (ask) => ask.until_ms > now_ms);
+  const asking = kept.asking && kept.asking.until_ms > now_ms ? kept.asking : null;
+  return asking === kept.asking ? kept : { ...kept, asking: null, reason: 'Nobody answered.' };
+}
+
+/** The name of whoever has control, for a sentence. */
+export function holderName(control: Control): string {
+  const { holder } = control;
+  if (!holder) return '';
+  const name = holder.name || 'Somebody';
+  return holder.actor === 'ai' ? `${name} (AI)` : name;
+}

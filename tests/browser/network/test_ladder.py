@@ -1,0 +1,148 @@
+"""The ways to a picture when a network closes one after the other, in a real Chromium."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.agent_process import AgentProcess, agent_process, call
+from support.browser import Browsers, Guest, chromium
+from support.certificate import Certificate, certificate
+from support.livekit import LiveKitServer, laid_over, livekit_server
+from support.netns import Network
+from support.shim_process import ShimProcess, shim_process
+from support.turn import coturn, own_relay, secret_file
+from support.xserver import Canvas, XServer
+
+pytestmark = pytest.mark.browser
+OWN, OUTER = "own.turn.sessioncast.test", "outer.turn.sessioncast.test"
+
+
+@dataclass
+class Stack:
+    """Everything for one session that is watched from the other side of the router."""
+
+    sfu: LiveKitServer
+    shim: ShimProcess
+    agent: AgentProcess
+    session: str
+
+    def link(self) -> str:
+        body = {"role": "observer", "ttl_seconds": 600, "max_uses": 20}
+        url: str = call(self.shim, "POST", f"/sessions/{self.session}/join-links", body)["url"]
+        return url
+
+
+@contextlib.contextmanager
+def stack(
+    net: Network, x: XServer, path: Path, session: str, *relays: dict[str, Any]
+) -> Iterator[Stack]:
+    """Shim on the first address, SFU on the second, relays on the third and fourth."""
+    config: dict[str, Any] = {
+        "rtc": {"interfaces": {"includes": [net.device]}, "enable_loopback_candidate": False}
+    }
+    for relay in relays:
+        config = laid_over(config, relay)
+    path.mkdir(exist_ok=True)
+    with (
+        livekit_server(path, host=net.addresses[1], port=443, config=config) as sfu,
+        shim_process(sfu, path, host=net.addresses[0], port=443) as shim,
+        agent_process(shim, x, path, session) as agent,
+        x.connect() as display,
+    ):
+        Canvas(display).fill(0x2060C0)
+        display.sync()
+        agent.wait_ready()
+        yield Stack(sfu, shim, agent, session)
+
+
+@pytest.fixture(scope="module")
+def tls(net: Network, module_path: Path) -> Certificate:
+    net.name({OWN: net.addresses[2], OUTER: net.addresses[3]})
+    return certificate(module_path, OWN, OUTER)
+
+
+@pytest.fixture(scope="module")
+def relayed(net: Network, x: XServer, module_path: Path, tls: Certificate) -> Iterator[Stack]:
+    """With livekit-server's own relay."""
+    relay = own_relay(OWN, net.addresses[2], net.subnet, tls)
+    with stack(net, x, module_path / "own", "ways", relay) as made:
+        yield made
+
+
+@pytest.fixture
+async def far(net: Network, tls: Certificate, tmp_path: Path) -> AsyncIterator[Browsers]:
+    async with chromium(tls.chromium_argument, prefix=net.command(), scratch=tmp_path) as browsers:
+        yield browsers
+
+
+async def path_of(guest: Guest) -> str:
+    """What the statistics say of the way, once they do."""
+    await guest.page.keyboard.press("s")
+    value = ".stat:has(.stat-label:text-is('Path')) .stat-value"
+    await guest.page.wait_for_selector(f"{value}:not(:text-is('\u2013'))", timeout=10_000)
+    return await guest.say(value)
+
+
+async def live(browsers: Browsers, at: Stack, within_s: float = 12.0) -> tuple[Guest, str]:
+    guest = await browsers.guest()
+    await guest.page.goto(at.link())
+    await guest.state("Live", within_s)
+    red, _, blue = await guest.pixel(0.5, 0.5)
+    assert blue > 150
+    assert red < 80
+    assert await guest.violations() == []
+    return guest, await path_of(guest)
+
+
+async def test_an_open_network_is_served_over_udp(relayed: Stack, far: Browsers) -> None:
+    _, path = await live(far, relayed)
+    assert path == "UDP"
+
+
+async def test_without_udp_the_picture_comes_over_tcp_and_the_page_says_why(
+    net: Network, relayed: Stack, far: Browsers
+) -> None:
+    net.block(udp=True)
+    guest, path = await live(far, relayed)
+    assert path == "TCP (UDP blocked)"
+    tip = await guest.page.get_attribute(".stat:has(.stat-label:text-is('Path'))", "data-tip")
+    assert "No answer over UDP" in str(tip)
+
+
+async def test_with_nothing_but_443_the_servers_own_relay_carries_it(
+    net: Network, relayed: Stack, far: Browsers
+) -> None:
+    net.block(only_tcp=(443,))
+    _, path = await live(far, relayed)
+    assert path.startswith("TURN over TLS")
+    assert path.endswith("(UDP and TCP blocked)")
+
+
+async def test_coturn_carries_it_with_credentials_made_from_the_shared_secret(
+    net: Network, x: XServer, tls: Certificate, far: Browsers, tmp_path: Path
+) -> None:
+    _, sfu, _, relay = net.addresses
+    with coturn(tmp_path, OUTER, relay, sfu, tls) as external:
+        with stack(net, x, tmp_path / "coturn", "outer", external.section()) as made:
+            net.block(only_tcp=(443,))
+            _, path = await live(far, made)
+            assert path == "TURN over TLS (UDP and TCP blocked)"
+            net.unblock()
+        wrong = external.section(secret_file(tmp_path / "another"))
+        with stack(net, x, tmp_path / "refused", "refused", wrong) as made:
+            net.block(only_tcp=(443,))
+            guest = await far.guest()
+            await guest.page.goto(made.link())
+            await guest.sentence("trying the TURN relay")
+            tip = guest.page.locator(".stat:has(.stat-label:text-is('Path'))")
+            await tip.and_(
+                guest.page.locator("[data-tip*='refused our credentials (401)']")
+            ).wait_for(state="attached", timeout=10_000)
+        assert (
+            "401" in external.log_path.read_text()
+            or "check_stun_auth" in external.log_path.read_text()
+        )
