@@ -164,6 +164,7 @@ def test_a_small_change_of_a_still_picture_is_sharp_at_once(kind: str) -> None:
 
 def test_a_change_of_everything_is_coarse_first_and_sharp_within_half_a_second() -> None:
     pipe = Pipe("direct")
+    assert isinstance(pipe.encoder, DirectEncoder)
     for _ in range(40):
         pipe.run(text_like(7))
     pipe.sizes.clear()
