@@ -29,6 +29,7 @@ from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
+from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
 EXIT_CANNOT_START = 3
@@ -130,6 +131,9 @@ def agent(
         bool,
         typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
     ] = True,
+    narrator: Annotated[
+        str, typer.Option(envvar="NARRATOR", help="espeak-ng, or piper:VOICE.onnx (an extra).")
+    ] = "espeak-ng",
     control_mode: Annotated[
         ControlMode,
         typer.Option(
@@ -195,8 +199,8 @@ def agent(
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
+        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone, narrator),
         control=ControlSettings(control_mode, clipboard, audit, audit_text),
-        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
     )
     asyncio.run(_run_agent(settings))
 
@@ -208,6 +212,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.command("say")(say_command)
 app.add_typer(audit_app, name="audit")
 
 
