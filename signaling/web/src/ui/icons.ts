@@ -1,11 +1,11 @@
 import {
-  Activity, ArrowLeft, Camera, Captions, Check, CircleQuestionMark, Copy, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
+  Activity, ArrowLeft, ArrowRight, Camera, Captions, Check, CircleQuestionMark, Copy, Download, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
   Mic, MicOff, Monitor, OctagonX, Plus, RefreshCw, Search, Timer, Users, Volume2, VolumeX, X, createElement, type IconNode,
 } from 'lucide';
 
 const ICONS = {
-  activity: Activity, back: ArrowLeft, browser: Globe, camera: Camera, captions: Captions, check: Check, copy: Copy, end: OctagonX, exit: LogOut,
-  expand: Expand, eye: Eye, fullscreen: Maximize, help: CircleQuestionMark, key: KeyRound, link: Link2, more: EllipsisVertical,
+  activity: Activity, back: ArrowLeft, browser: Globe, camera: Camera, captions: Captions, check: Check, copy: Copy, download: Download, end: OctagonX, exit: LogOut,
+  expand: Expand, eye: Eye, forward: ArrowRight, fullscreen: Maximize, help: CircleQuestionMark, key: KeyRound, link: Link2, more: EllipsisVertical,
   microphone: Mic, 'microphone-off': MicOff, monitor: Monitor, muted: VolumeX, sound: Volume2, people: Users, plus: Plus, refresh: RefreshCw, search: Search, timer: Timer,
   windowed: Minimize, close: X,
 } satisfies Record<string, IconNode>;
