@@ -86,6 +86,7 @@ async def send_download(room: rtc.Room, identity: str, download: Download, path:
     """Send a finished download in parts that the page puts together; how many parts."""
     data = await asyncio.to_thread(path.read_bytes)
     parts = max(1, -(-len(data) // PART_BYTES))
+    about = {"id": download.id, "name": download.name, "parts": str(parts)}
     mime = mimetypes.guess_type(download.name)[0] or "application/octet-stream"
     try:
         for number in range(parts):
@@ -95,7 +96,7 @@ async def send_download(room: rtc.Room, identity: str, download: Download, path:
                     download.name,
                     total_size=len(piece),
                     mime_type=mime,
-                    attributes={"id": download.id, "name": download.name, "part": str(number), "parts": str(parts)},
+                    attributes=about | {"part": str(number)},
                     destination_identities=[identity],
                     topic=DOWNLOAD,
                 )
