@@ -1,12 +1,7 @@
 import {
-<<<<<<< HEAD
-  Activity, ArrowLeft, ArrowRight, Camera, Captions, Check, CircleQuestionMark, Copy, Download, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
-  Mic, MicOff, Monitor, OctagonX, Plus, RefreshCw, Search, Timer, Users, Volume2, VolumeX, X, createElement, type IconNode,
-=======
-  Activity, ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Camera, Captions, Check, CircleQuestionMark, ClipboardList, Copy, EllipsisVertical, Eye, Expand, Globe,
+  Activity, ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Camera, Captions, Check, CircleQuestionMark, ClipboardList, Copy, Download, EllipsisVertical, Eye, Expand, Globe,
   KeyRound, Keyboard, Link2, Lock, LogOut, Maximize, Mic, MicOff, Minimize, Monitor, MousePointer2, OctagonX, Plus, Pointer, RefreshCw, Scaling, Search,
   Timer, Touchpad, UserX, Users, Volume2, VolumeX, X, createElement, type IconNode,
->>>>>>> main
 } from 'lucide';
 
 const ICONS = {
