@@ -283,6 +283,8 @@ async def test_news_come_as_they_happen_and_go_on_where_they_stopped(
             await eventually(sees(news, lambda v: bool(v["control"])), "Ana has control")
             assert news.last(SESSION)["control"]["name"] == "Ana"
         await eventually(sees(news, lambda v: v["watching"] == 0), "nobody watches any more")
+        hooks = "method=POST route=/api/v1/livekit/webhook status=200"
+        assert hooks in shim.log_path.read_text(), "the SFU's webhooks have come"
         last_id = news.heard[-1][1]
         assert own.last("beside") == {}, "a guest hears of its own session alone"
         assert own.last(SESSION)["session"] == SESSION
