@@ -28,6 +28,7 @@ class Audience:
 
     people: dict[str, Person] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)  # watching, but not in the room (fallback)
     _expected_until_us: dict[str, int] = field(default_factory=dict)
 
     def expect(self, person: Person, now_us: int) -> None:
@@ -56,6 +57,6 @@ class Audience:
         for identity, until_us in list(self._expected_until_us.items()):
             if now_us >= until_us:
                 del self._expected_until_us[identity]
-                if identity not in self.present:
+                if identity not in self.present | self.elsewhere:
                     self.people.pop(identity, None)
-        return bool(self.present or self._expected_until_us)
+        return bool(self.present or self.elsewhere or self._expected_until_us)

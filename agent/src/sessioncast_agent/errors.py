@@ -7,6 +7,8 @@
     ├── EncodeFailed       libx264 refused; the encoder is reopened
     ├── LinkLost           the SFU or the shim cannot be reached; tried again
     ├── StageUnavailable   an optional part cannot work here; said once, the rest goes on
+    ├── RfbBroken          a VNC client or server broke the protocol; its connection ends
+    ├── FallbackRefused    the shim asked for a fallback that cannot be
     ├── ControlRefused     somebody may not do that now; its code is the RPC error's
     ├── ResizeRefused      the display does not take that size
     └── SessionEnded       the shim ended the session; a clean exit
@@ -45,6 +47,14 @@ class SessionEnded(AgentError):
 
 class StageUnavailable(AgentError):
     """An optional part (sound, control, …) has nothing to work with; picture and room go on."""
+
+
+class RfbBroken(AgentError):
+    """A VNC peer sent what the protocol does not know; only its own connection ends."""
+
+
+class FallbackRefused(AgentError):
+    """A fallback connection that cannot be made: malformed, or one too many."""
 
 
 class ControlRefused(AgentError):

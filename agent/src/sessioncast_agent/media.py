@@ -56,11 +56,13 @@ class SlotCounters:
 class LatestSlot(Generic[T]):
     """A one-value mailbox: the newest wins, the replaced one is counted.
 
-    `on_put` is called after each put, on the putting thread, to wake the taker.
+    `on_put` is called after each put, on the putting thread, to wake the taker; `taps` see every
+    value there and must not block.
     """
 
     on_put: Callable[[], None]
     counters: SlotCounters = field(default_factory=SlotCounters)
+    taps: tuple[Callable[[T], None], ...] = ()
     _value: T | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,6 +73,8 @@ class LatestSlot(Generic[T]):
                 self.counters.dropped += 1
             self._value = value
             self.counters.put += 1
+        for tap in self.taps:
+            tap(value)
         self.on_put()
 
     def take(self) -> T | None:

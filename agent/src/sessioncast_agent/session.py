@@ -18,7 +18,7 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
-from sessioncast_agent.control.desk import Place
+from sessioncast_agent.control.desk import ControlDesk, Place
 from sessioncast_agent.control.stage import make_desk
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
@@ -29,6 +29,8 @@ from sessioncast_agent.link.shim_calls import ShimCalls
 from sessioncast_agent.link.tokens import Join, token_source
 from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
+from sessioncast_agent.rfb.dial import Dialler
+from sessioncast_agent.rfb.stage import FallbackSources, FallbackStage
 from sessioncast_agent.sound.settings import SoundMode
 from sessioncast_agent.sound.stage import SoundStage
 from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
@@ -36,6 +38,7 @@ from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
 from sessioncast_agent.video.convert import even
 from sessioncast_agent.video.stage import VideoStage
+from sessioncast_agent.video.tee import Tee
 from sessioncast_agent.x11.backend import X11Backend
 
 log = logging.getLogger(__name__)
@@ -63,7 +66,6 @@ class AgentSession:
         self._state = BackendState(live=False, size_px=(0, 0))
         self._room: rtc.Room | None = None
         self._shim: ShimCalls | None = None
-        self._sound: SoundStage | None = None
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -74,15 +76,16 @@ class AgentSession:
             usage=self._usage,
             events=BackendEvents(
                 state=lambda state: self._soon(self._backend_changed, state),
-                cursor_image=lambda image: self._soon(self._cursor.image, image),
-                cursor_position=lambda place: self._soon(self._cursor.position, place),
+                cursor_image=lambda image: self._soon(self._pointer_shape, image),
+                cursor_position=lambda place: self._soon(self._pointer_place, place),
                 clipboard=lambda clip: self._soon(self._copied, clip),
             ),
         )
+        self._tee = Tee(self._output)
         self._video = VideoStage(
             fps=settings.fps,
             max_bitrate_bps=settings.max_bitrate_bps,
-            output=self._output,
+            output=self._tee,
             usage=self._usage,
             set_fps_cap=self._backend.set_fps_cap,
         )
@@ -97,11 +100,30 @@ class AgentSession:
             attributes_changed=self._attributes_due.set,
             usage=self._usage,
         )
-        stages: list[Stage] = [make_desk(place, self._settings.control, self._clock)]
+        desk = make_desk(place, self._settings.control, self._clock)
+        stages: list[Stage] = [desk, self._fallback(desk)]
         if self._settings.sound.mode is not SoundMode.OFF:
-            self._sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
-            stages.append(self._sound)
+            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            desk.subscribe(lambda _: sound.set_holder(desk.holder))
+            stages.append(sound)
         return stages
+
+    def _fallback(self, desk: ControlDesk) -> FallbackStage:
+        sources = FallbackSources(
+            session=self._settings.session,
+            snapshot=self._backend.snapshot,
+            resize=self._backend.resize,
+            cut=lambda person, clip: None,
+            state=lambda: self._state,
+            frames=self._video.frames,
+            tee=self._tee,
+            request_keyframe=self._video.request_keyframe,
+            watching=self._watches_elsewhere,
+            desk=desk,
+            usage=self._usage,
+            separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
+        )
+        return FallbackStage(sources, Dialler(self._settings.tokens.signaling_url))
 
     def _soon(self, call: Any, value: BackendState | CursorImage | CursorPosition | Clip) -> None:
         if not self._loop.is_closed():
@@ -183,9 +205,16 @@ class AgentSession:
         self._metrics.collector.live = state.live
         self._attributes_due.set()
 
+    def _pointer_shape(self, image: CursorImage) -> None:
+        self._cursor.image(image)
+        self._stages.pointer_shape(image)
+
+    def _pointer_place(self, place: CursorPosition) -> None:
+        self._cursor.position(place)
+        self._stages.pointer_place(place)
+
     def _copied(self, clip: Clip) -> None:
-        for stage in self._stages.stages:
-            stage.copied(clip)
+        self._stages.copied(clip)
 
     async def _keep_attributes(self) -> None:
         """Keep the participant's attributes in step with the state."""
@@ -203,8 +232,7 @@ class AgentSession:
                 "fps": str(self._settings.fps),
                 "version": __version__,
             }
-            for stage in self._stages.stages:
-                attributes |= stage.attributes()
+            attributes |= self._stages.attributes()
             try:
                 async with asyncio.timeout(ATTRIBUTES_TIMEOUT_S):
                     await room.local_participant.set_attributes(attributes)
@@ -222,8 +250,12 @@ class AgentSession:
         self._usage.watched(watched)
         self._backend.set_watched(watched)
         self._video.set_watched(watched)
-        for stage in self._stages.stages:
-            stage.watched(watched)
+        self._stages.watched(watched)
+
+    def _watches_elsewhere(self, identity: str, there: bool) -> None:
+        """Somebody watches by the fallback (or does not any more)."""
+        (self._audience.elsewhere.add if there else self._audience.elsewhere.discard)(identity)
+        self._audience_changed()
 
     def _announce(self) -> None:
         self._audience_changed()
@@ -234,15 +266,12 @@ class AgentSession:
 
     def rpc_handlers(self, join: Join) -> dict[str, RpcHandler]:
         """See RoomGuest; without a shim nobody may call `shim.*`."""
-        handlers: dict[str, RpcHandler] = {}
-        for stage in self._stages.stages:
-            handlers |= stage.rpc_handlers()
+        handlers = self._stages.rpc_handlers()
         if join.credential is None:
             return handlers
         if self._shim is None:
             self._shim = ShimCalls(join.credential, self._settings.session, self._clock, self)
-            for stage in self._stages.stages:
-                self._shim.add(stage.shim_methods())
+            self._shim.add(self._stages.shim_methods())
         return handlers | self._shim.handlers()
 
     def joined(self, room: rtc.Room, join: Join) -> None:
@@ -252,8 +281,7 @@ class AgentSession:
         self._audience.new_room(set(room.remote_participants))
         for person in join.expected:
             self.expect(person)
-        for stage in self._stages.stages:
-            stage.joined(room)
+        self._stages.joined(room)
         self._video.new_transport()
         self._backend.snapshot()  # one picture to prime the new track with
         self._announce()
@@ -264,35 +292,30 @@ class AgentSession:
         self._room = self._cursor.room = None
         self._metrics.collector.joined = False
         self._audience.new_room(set())
-        for stage in reversed(self._stages.stages):
-            stage.left()
+        self._stages.left()
 
     def participant_joined(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.joined(identity)
-        for stage in self._stages.stages:
-            stage.participant_joined(identity)
+        self._stages.participant_joined(identity)
         self._announce()
 
     def participant_left(self, identity: str) -> None:
         """See RoomGuest."""
         self._audience.left(identity)
-        for stage in self._stages.stages:
-            stage.participant_left(identity)
+        self._stages.participant_left(identity)
         self._audience_changed()
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See RoomGuest."""
-        for stage in self._stages.stages:
-            stage.data(topic, payload, identity)
+        self._stages.data(topic, payload, identity)
 
     # -- ShimTarget --------------------------------------------------------------------------
 
     def expect(self, person: Person) -> None:
         """See ShimTarget."""
         self._audience.expect(person, monotonic_us())
-        for stage in self._stages.stages:
-            stage.expected(person)
+        self._stages.expected(person)
         self._announce()
 
     def end(self, reason: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from livekit import rtc
 
 from sessioncast_agent.audience import Person
+from sessioncast_agent.backend import CursorImage, CursorPosition
 from sessioncast_agent.errors import StageUnavailable
 from sessioncast_agent.inputs import Clip
 
@@ -72,21 +73,30 @@ class Stage:
     def copied(self, clip: Clip) -> None:
         """A program of the session copied something."""
 
+    def pointer_shape(self, image: CursorImage) -> None:
+        """The pointer looks different now."""
+
+    def pointer_place(self, place: CursorPosition) -> None:
+        """The pointer moved."""
+
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """A data packet; `identity` is who the SFU says has sent it, empty when it does not."""
 
 
-class StageKeeper:
-    """Runs stages side by side and starts again what fails. One per session."""
+class StageKeeper(Stage):
+    """All stages as one: runs them side by side, starts again what fails, and tells each of them
+    everything. What one does wrong while it is told is logged and harms no other."""
+
+    name = "stages"
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        self.stages = tuple(stages)
-        self.state: dict[str, str] = {stage.name: "starting" for stage in self.stages}
+        self._stages = tuple(stages)
+        self.state: dict[str, str] = {stage.name: "starting" for stage in self._stages}
 
     async def run(self) -> None:
         """Until cancelled; ends the stages in reverse order."""
         loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(self._keep(stage), name=stage.name) for stage in self.stages]
+        tasks = [loop.create_task(self._keep(stage), name=stage.name) for stage in self._stages]
         try:
             await asyncio.Event().wait()
         finally:
@@ -116,3 +126,62 @@ class StageKeeper:
                 self.state[stage.name] = "restarting"
                 log.warning("%s failed and starts again in %.1f s: %r", stage.name, pause_s, error)
                 await asyncio.sleep(pause_s)
+
+    def _tell(self, call: Callable[[Stage], None]) -> None:
+        for stage in self._stages:
+            try:
+                call(stage)
+            except Exception:
+                log.exception("%s could not take what it was told", stage.name)
+
+    def rpc_handlers(self) -> dict[str, RpcHandler]:
+        """Of all stages."""
+        return dict(item for stage in self._stages for item in stage.rpc_handlers().items())
+
+    def shim_methods(self) -> dict[str, ShimMethod]:
+        """Of all stages."""
+        return dict(item for stage in self._stages for item in stage.shim_methods().items())
+
+    def attributes(self) -> dict[str, str]:
+        """Of all stages."""
+        return dict(item for stage in self._stages for item in stage.attributes().items())
+
+    def expected(self, person: Person) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.expected(person))
+
+    def joined(self, room: rtc.Room) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.joined(room))
+
+    def left(self) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.left())
+
+    def participant_joined(self, identity: str) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.participant_joined(identity))
+
+    def participant_left(self, identity: str) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.participant_left(identity))
+
+    def watched(self, watched: bool) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.watched(watched))
+
+    def copied(self, clip: Clip) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.copied(clip))
+
+    def pointer_shape(self, image: CursorImage) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.pointer_shape(image))
+
+    def pointer_place(self, place: CursorPosition) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.pointer_place(place))
+
+    def data(self, topic: str, payload: bytes, identity: str) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.data(topic, payload, identity))

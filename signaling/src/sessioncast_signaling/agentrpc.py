@@ -27,7 +27,7 @@ from .errors import (
 )
 from .ids import agent_identity
 from .sfu import RpcRefusedError, RpcTimeoutError, Sfu
-from .store import ExpectedViewer, Thumbnail
+from .store import ExpectedViewer, Thumbnail, Ticket
 
 EXPECT_DEADLINE_S = 1.0
 END_DEADLINE_S = 2.0
@@ -137,6 +137,18 @@ class AgentClient:
             "expires_at": rfc3339(viewer.expires_at),
         }
         await self._call(session, "shim.expect", body, EXPECT_DEADLINE_S)
+
+    async def dial(self, viewer: Ticket, *, url: str, secret: str) -> None:
+        """Ask the agent to open the fallback's WebSocket for this viewer, by its own ticket."""
+        body = {
+            "url": url,
+            "ticket": secret,
+            "identity": viewer.identity,
+            "role": viewer.role.value,
+            "actor": viewer.actor.value,
+            "name": viewer.name,
+        }
+        await self._call(viewer.session, "shim.dial", body, ASK_DEADLINE_S)
 
     async def end(self, session: str, reason: str) -> dict[str, Any] | None:
         """Ask the agent to leave for good; return its last usage, if it gave one."""

@@ -14,7 +14,7 @@ from .memory import MemoryStore
 from .metrics import Metrics
 from .models import ProblemBody
 from .page import Page
-from .routes import access, auth, ops, sessions
+from .routes import access, auth, fallback, ops, sessions
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
 from .store import Store
@@ -84,6 +84,7 @@ def create_app(
         sessions.router,
         access.router,
         auth.router,
+        fallback.router,
         ops.router,
         ops.page_router(page or Page()),
     ):

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         validation_alias="PUBLIC_URL",
         description="Where people open the page; join links start with it.",
     )
+    relay_url: PublicUrl | None = Field(
+        default=None,
+        validation_alias="SESSIONCAST_RELAY_URL",
+        description="With several replicas: how agents reach this very one, for the VNC fallback "
+        "(like http://$POD_IP:8000). If unset, they try the address they know until they get here.",
+    )
     api_key: SecretStr | None = Field(
         default=None,
         validation_alias="SESSIONCAST_API_KEY",

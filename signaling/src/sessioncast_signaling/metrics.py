@@ -43,6 +43,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.streams = Gauge(
+            "sessioncast_fallback_streams",
+            "Viewers who watch by the VNC fallback now.",
+            registry=self.registry,
+        )
+
     def count_offer(self, role: str, state: str) -> None:
         """One more token for a viewer."""
         self.offers.labels(role, state).inc()

@@ -16,6 +16,8 @@ GRACE_S = 3  # for answers under way when the end is asked for
 KEEP_ALIVE_S = 30
 MAX_HEADER_BYTES = 16 * 1024
 MAX_CONNECTIONS = 2_000
+MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
+PING_S = 20
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,7 +56,11 @@ def serve(app: ASGIApp, listener: socket.socket) -> bool:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # what is relayed is compressed already
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,

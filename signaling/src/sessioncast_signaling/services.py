@@ -19,6 +19,7 @@ from .metrics import Metrics
 from .observe import Observe
 from .offers import Offers
 from .presence import Presence
+from .relay import Relays
 from .sessions import JANITOR_PERIOD_S, Sessions
 from .sfu import Sfu
 from .store import Store
@@ -45,6 +46,7 @@ class Services:
     delivery: Delivery
     offers: Offers
     observe: Observe
+    relays: Relays
     ready: Coalescer[None]
 
     def __repr__(self) -> str:
@@ -110,8 +112,12 @@ def assemble(
             delivery=delivery,
             minter=TokenMinter(settings.livekit_api_key, settings.api_secret),
             count=metrics.count_offer,
+            fallback=True,
         ),
         observe=Observe(store, sessions, presence, agent, clock),
+        relays=Relays(
+            store, agent, clock, base_url=settings.relay_url or "", count=metrics.streams.set
+        ),
         ready=Coalescer(clock, READY_MAX_AGE_S, (SfuError,)),
     )
 

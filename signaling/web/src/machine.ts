@@ -5,6 +5,7 @@
 
 import { noControl, reduceControl, type Control, type ControlEvent } from './control/state';
 import { noLadder, reduceLadder, type Ladder, type LadderEvent } from './ladder';
+import { initialSound, reduceSound, type SoundEvent, type SoundState } from './sound/state';
 import type { Role, SessionState } from './types';
 
 /** Why there is nothing more to try until the person does something. */
@@ -38,8 +39,7 @@ export interface State {
   picture: { phase: 'none' | 'fresh' | 'stale'; last_ms: number };
   /** Who has control, and what was asked (control/state.ts). */
   control: Control;
-  /** Sound comes in with issue 5: blocked by the browser, playing, muted. */
-  sound: { phase: 'none' };
+  sound: SoundState;
 }
 
 export type Event =
@@ -58,6 +58,7 @@ export type Event =
   | { type: 'control'; event: ControlEvent }
   | { type: 'ladder'; event: LadderEvent }
   | { type: 'switch' }
+  | { type: 'sound'; event: SoundEvent }
   | { type: 'restart' };
 
 export const initial: State = {
@@ -68,7 +69,7 @@ export const initial: State = {
   switching: false,
   picture: { phase: 'none', last_ms: 0 },
   control: noControl,
-  sound: { phase: 'none' },
+  sound: initialSound,
 };
 
 /** Connected for as long as this, a new loss counts as the first. */
@@ -92,7 +93,7 @@ function session(state: State, phase: SessionState, now_ms: number): State['sess
 export function reduce(state: State, event: Event): State {
   // After a refusal only a deliberate new start counts; late reports of a closing room do not.
   // (The fallback may show what this browser cannot play.)
-  if (final(state) && !['restart', 'refused', 'ladder'].includes(event.type)) return state;
+  if (final(state) && !['restart', 'refused', 'ladder', 'sound'].includes(event.type)) return state;
   switch (event.type) {
     case 'redeem':
       return { ...state, transport: { phase: 'redeeming' } };
@@ -169,6 +170,8 @@ export function reduce(state: State, event: Event): State {
       };
     case 'picture-gone':
       return { ...state, picture: stale(state.picture) };
+    case 'sound':
+      return { ...state, sound: reduceSound(state.sound, event.event) };
     case 'switch':
       return { ...state, switching: state.picture.phase === 'fresh', picture: stale(state.picture), session: { ...state.session, agent: false }, control: reduceControl(state.control, { type: 'no-room' }) };
     case 'restart':

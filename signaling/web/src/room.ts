@@ -60,6 +60,9 @@ export interface RoomEnd {
 export interface RoomHandlers {
   agent(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
   screen(track: ScreenTrack | null): void;
+  /** One of the agent's sound tracks; null when it is gone. */
+  sound(name: string, media: MediaStreamTrack | null): void;
+  caption(text: string, attributes: Readonly<Record<string, string>>): void;
   data(topic: string, payload: Uint8Array): void;
   /** A whole byte stream of the agent's. */
   bytes(info: StreamInfo, bytes: Uint8Array<ArrayBuffer>): void;
@@ -74,6 +77,8 @@ export interface RoomHandlers {
 const RESUME_DELAYS_MS = [100, 800];
 /** Byte streams that the agent may send. */
 const STREAM_TOPICS = ['clipboard', 'screenshot'];
+const SOUND_TRACKS: readonly string[] = ['desktop-audio', 'narration'];
+const SPEECH_BITRATE_BPS = 48_000;
 const MAX_STREAM_BYTES = 16_000_000;
 const STREAM_DEADLINE_MS = 15_000;
 const CALL_TIMEOUT_MS = 6_000;
@@ -173,8 +178,24 @@ export class RoomLink {
     await writer.close();
   }
 
+  /** For the agent alone: the permission comes before the track. null takes it away. */
+  async publishMicrophone(track: MediaStreamTrack | null): Promise<void> {
+    const me = this.#room.localParticipant;
+    const present = me.getTrackPublication(Track.Source.Microphone);
+    if (present?.track && present.track.mediaStreamTrack !== track) await me.unpublishTrack(present.track, false);
+    if (!track || (present?.track && present.track.mediaStreamTrack === track)) return;
+    me.setTrackSubscriptionPermissions(false, [{ participantIdentity: this.#agent, allowAll: true }]);
+    await me.publishTrack(track, {
+      name: 'microphone', source: Track.Source.Microphone, dtx: true, red: true,
+      audioPreset: { maxBitrate: SPEECH_BITRATE_BPS }, stopMicTrackOnMute: false,
+    });
+  }
+
   #wire(): void {
     const room = this.#room;
+    room.registerTextStreamHandler('captions', (reader, who) => {
+      if (this.#isAgent(who)) void reader.readAll().then((text) => { if (this.#open) this.#on.caption(text, reader.info.attributes ?? {}); }, () => undefined);
+    });
     const alive = <A extends unknown[]>(handler: (...args: A) => void) => (...args: A) => {
       if (this.#open) handler(...args);
     };
@@ -191,9 +212,11 @@ export class RoomLink {
       .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
       .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(screenTrack(track as RemoteVideoTrack));
+        else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, track.mediaStreamTrack);
       }))
       .on(RoomEvent.TrackUnsubscribed, alive((_track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(null);
+        else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, null);
       }))
       .on(RoomEvent.DataReceived, alive((payload, who, _kind, topic) => {
         if (who && topic && this.#isAgent(who)) this.#on.data(topic, payload);
@@ -242,6 +265,10 @@ export class RoomLink {
     return this.#isAgent(who) && publication.kind === Track.Kind.Video && publication.source === Track.Source.ScreenShare && publication.trackName === 'screen';
   }
 
+  #isSound(publication: RemoteTrackPublication, who: { identity: string }): boolean {
+    return this.#isAgent(who) && publication.kind === Track.Kind.Audio && SOUND_TRACKS.includes(publication.trackName);
+  }
+
   #findAgent(): void {
     const agent = this.#room.remoteParticipants.get(this.#agent);
     if (agent) this.#agentChanged(agent);
@@ -254,7 +281,7 @@ export class RoomLink {
   }
 
   #subscribe(publication: RemoteTrackPublication, who: { identity: string }): void {
-    if (!this.#isScreen(publication, who) || this.#asked.has(publication.trackSid)) return;
+    if (!(this.#isScreen(publication, who) || this.#isSound(publication, who)) || this.#asked.has(publication.trackSid)) return;
     this.#asked.add(publication.trackSid);
     publication.setSubscribed(true);
   }

@@ -45,9 +45,14 @@ async def test_an_offer_without_an_agent_is_waiting_and_calls_nobody() -> None:
             "role": "observer",
             "state": "waiting",
             "expires_at": "2026-11-23T08:05:00Z",
-            "fallback": None,
+            "fallback": {
+                "url": "wss://cast.example/api/v1/sessions/demo/fallback",
+                "ticket": answer["fallback"]["ticket"],
+                "expires_at": "2026-11-23T08:05:00Z",
+            },
             "may_ask": False,
         }
+        assert answer["fallback"]["ticket"].startswith("sct_")
         assert token["name"] == "Ana"
         assert token["video"]["canPublishData"] is False
         assert "demo" in shim.sfu.rooms

@@ -13,7 +13,8 @@ def _script(workspace: Workspace) -> str:
     return "\n".join(
         [
             ".fail",
-            f"load-module module-null-sink sink_name={SINK} rate=48000 channels=2"
+            # norewinds: in blocks of 50 ms; else the first sound waits for up to two seconds
+            f"load-module module-null-sink sink_name={SINK} rate=48000 channels=2 norewinds=1"
             " sink_properties=device.description=Session",
             f"set-default-sink {SINK}",
             f"set-default-source {SINK}.monitor",

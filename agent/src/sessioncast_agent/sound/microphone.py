@@ -57,7 +57,7 @@ class MicrophoneFeed:
                     player.write(merged(held, pcm, CHANNELS))
                     held = None
                     continue
-                act = self.keeper.act(player.waiting_bytes // size + 1)
+                act = self.keeper.act(player.waiting_bytes() // size + 1)
                 if act is Act.MERGE:
                     held = pcm
                 elif act is Act.KEEP:

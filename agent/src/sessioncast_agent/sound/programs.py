@@ -131,9 +131,9 @@ class Player:
         os.set_blocking(self._fd, False)
         self._kept = bytearray()
 
-    @property
     def waiting_bytes(self) -> int:
-        """Written here and not yet taken by the player."""
+        """Written here and not yet taken by the player, once it was offered to it again."""
+        self.write(b"")
         answer = fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0")
         return int.from_bytes(answer, "little") + len(self._kept)
 

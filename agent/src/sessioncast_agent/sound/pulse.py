@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 SINK = "sessioncast"
 MICROPHONE_SINK = "sessioncast-microphone-in"
 MICROPHONE = "sessioncast-microphone"
+NULL_SINK = "module-null-sink"
 NO_SINKS = {"auto_null", MICROPHONE_SINK}
 
 CONNECT_TIMEOUT_S = 2.0
@@ -145,7 +146,7 @@ class PulseWatch:
         default = (await _call(pulse.server_info())).default_sink_name
         if not sinks.keys() - NO_SINKS:
             await self._load(
-                pulse, "module-null-sink",
+                pulse, NULL_SINK,
                 f"sink_name={SINK} rate=48000 channels=2"
                 " sink_properties=device.description=Session",
             )  # fmt: skip
@@ -171,7 +172,7 @@ class PulseWatch:
             return None, 0
         if MICROPHONE_SINK not in sinks:
             await self._load(
-                pulse, "module-null-sink",
+                pulse, NULL_SINK,
                 f"sink_name={MICROPHONE_SINK} rate=48000 channels=1"
                 " sink_properties=device.description=Operator",
             )  # fmt: skip
@@ -196,11 +197,16 @@ class PulseWatch:
     async def _load(self, pulse: PulseAsync, module: str, arguments: str) -> None:
         if arguments in self._refused:
             return
-        try:
-            self._loaded.append(await _call(pulse.module_load(module, arguments)))
-        except PulseError:
-            self._refused.add(arguments)
-            log.warning("the sound server refuses to load %s; going on without it", module)
+        # without it a null sink works in blocks of two seconds until somebody wants less; older
+        # servers do not know it
+        for more in (" norewinds=1", "") if module == NULL_SINK else ("",):
+            try:
+                self._loaded.append(await _call(pulse.module_load(module, arguments + more)))
+            except PulseError:
+                continue
+            return
+        self._refused.add(arguments)
+        log.warning("the sound server refuses to load %s; going on without it", module)
 
     async def _tidy(self, pulse: PulseAsync) -> None:
         """Leave no device of ours behind, if the server still answers."""

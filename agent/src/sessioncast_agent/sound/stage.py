@@ -11,6 +11,7 @@ from typing import Any
 
 from livekit import rtc
 
+from sessioncast_agent.audience import Person
 from sessioncast_agent.sound.capture import CHANNELS
 from sessioncast_agent.sound.engine import SoundEngine
 from sessioncast_agent.sound.pulse import Devices
@@ -23,6 +24,7 @@ from sessioncast_agent.usage import UsageMeter
 log = logging.getLogger(__name__)
 
 STOP_S = 2.0
+AI = "ai"
 
 
 class SoundLoop:
@@ -153,9 +155,11 @@ class SoundStage(Stage):
         self._watched = watched
         self._tell_engine(lambda engine: engine.set_watched(watched))
 
-    def set_speaker(self, identity: str) -> None:
-        """Only this participant's microphone is heard in the session; nobody's when empty."""
-        self._voices.set_speaker(identity)
+    def set_holder(self, holder: Person | None) -> None:
+        """Only the microphone of whoever has control is heard in the session. An AI has no voice:
+        while it acts, the person who had control before it still speaks."""
+        if holder is None or holder.actor != AI:
+            self._voices.set_speaker("" if holder is None else holder.identity)
 
     def _voice_changed(self, track: rtc.RemoteTrack | None) -> None:
         self._tell_engine(lambda engine: engine.set_voice(track))

@@ -124,7 +124,8 @@ class VideoStage:
         self.announce()
 
     def request_keyframe(self) -> None:
-        """Make the next possible frame an IDR."""
+        """Make the next possible frame an IDR; who asks here waits for no PLI."""
+        self._hold_until_us = 0
         self._keyframes.request()
         self._wake.set()
 

@@ -1,13 +1,15 @@
 import {
-  Activity, ArrowLeft, Camera, Check, CircleQuestionMark, Copy, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
-  Gauge, LayoutGrid, Monitor, OctagonX, Plus, RefreshCw, Search, Timer, Users, X, createElement, type IconNode,
+  Gauge, LayoutGrid,
+  Activity, ArrowLeft, Camera, Captions, Check, CircleQuestionMark, Copy, EllipsisVertical, Eye, Expand, Globe, KeyRound, Link2, LogOut, Maximize, Minimize,
+  Mic, MicOff, Monitor, OctagonX, Plus, RefreshCw, Search, Timer, Users, Volume2, VolumeX, X, createElement, type IconNode,
 } from 'lucide';
 
 const ICONS = {
-  activity: Activity, back: ArrowLeft, browser: Globe, camera: Camera, check: Check, copy: Copy, end: OctagonX, exit: LogOut,
+  gauge: Gauge, wall: LayoutGrid,
+  activity: Activity, back: ArrowLeft, browser: Globe, camera: Camera, captions: Captions, check: Check, copy: Copy, end: OctagonX, exit: LogOut,
   expand: Expand, eye: Eye, fullscreen: Maximize, help: CircleQuestionMark, key: KeyRound, link: Link2, more: EllipsisVertical,
-  gauge: Gauge, monitor: Monitor, people: Users, plus: Plus, refresh: RefreshCw, search: Search, timer: Timer,
-  wall: LayoutGrid, windowed: Minimize, close: X,
+  microphone: Mic, 'microphone-off': MicOff, monitor: Monitor, muted: VolumeX, sound: Volume2, people: Users, plus: Plus, refresh: RefreshCw, search: Search, timer: Timer,
+  windowed: Minimize, close: X,
 } satisfies Record<string, IconNode>;
 
 export type IconName = keyof typeof ICONS;

@@ -193,6 +193,8 @@ export class Connection {
         if (!track) this.#dispatch({ type: 'picture-gone' });
         this.on.screen(track);
       }),
+      sound: mine(this.on.sound),
+      caption: mine(this.on.caption),
       data: mine(this.on.data),
       bytes: mine(this.on.bytes),
       people: mine(this.on.people),

@@ -48,6 +48,9 @@ export interface Part {
   bytes?(info: StreamInfo, bytes: Uint8Array<ArrayBuffer>): void;
   screen?(track: ScreenTrack | null): void;
   frame?(frame: PresentedFrame): void;
+  /** One of the agent's sound tracks; null when it is gone. */
+  sound?(name: string, media: MediaStreamTrack | null): void;
+  caption?(text: string, attributes: Readonly<Record<string, string>>): void;
   /** More entries for the bar's "More" menu, asked for when it opens. */
   menu?(): MenuItem[];
   /** Keys go to the session now: the page's own one-letter shortcuts are silent. */

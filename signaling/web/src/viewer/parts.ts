@@ -1,5 +1,6 @@
 /** What the viewer is made of beside the picture. Add yours here; each is one module with one `MakePart`. */
 
+import { soundPart } from '../sound/part';
 import type { MakePart } from './part';
 
-export const PARTS: readonly MakePart[] = [];
+export const PARTS: readonly MakePart[] = [soundPart];

@@ -71,6 +71,12 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       if (topic === 'cursor') picture.cursor.receive(payload);
       for (const part of parts) part.data?.(topic, payload);
     },
+    sound(name, media) {
+      for (const part of parts) part.sound?.(name, media);
+    },
+    caption(text, attributes) {
+      for (const part of parts) part.caption?.(text, attributes);
+    },
     bytes(info, bytes) {
       for (const part of parts) part.bytes?.(info, bytes);
     },

@@ -1,0 +1,189 @@
+"""Sound as a person meets it: heard after one click, spoken into the session, captions read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.agent_process import agent_process, call
+from support.browser import Browsers, Guest, chromium
+from support.pulse import SoundServer, level_of, pulse_server, tone, write_wav
+from support.shim_process import ShimProcess
+from support.xserver import XServer
+
+from .test_page import clean
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
+
+# What the page's own audio element gives, by WebAudio: peaks in dB by frequency
+LISTEN = """async () => {
+  const element = document.querySelector('audio[data-track="desktop-audio"]');
+  if (!element) return null;
+  const context = window.__context ??= new AudioContext({ sampleRate: 48000 });
+  await context.resume();
+  if (window.__element !== element) {
+    window.__element = element;
+    window.__analyser = context.createAnalyser();
+    window.__analyser.fftSize = 16384;
+    window.__analyser.smoothingTimeConstant = 0;
+    context.createMediaStreamSource(element.srcObject).connect(window.__analyser);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const bins = new Float32Array(window.__analyser.frequencyBinCount);
+  window.__analyser.getFloatFrequencyData(bins);
+  const at = (hertz) => {
+    const place = Math.round(hertz * 16384 / 48000);
+    return Math.max(...bins.slice(place - 3, place + 4));
+  };
+  return { wanted: at(440), other: at(700), paused: element.paused, muted: element.muted };
+}"""
+
+
+UNTOUCHED_S = 8
+
+
+@pytest.fixture
+def pulse() -> Iterator[SoundServer]:
+    with pulse_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def speakers(tmp_path: Path) -> AsyncIterator[Browsers]:
+    """A Chromium whose microphone is a file with a voice of 700 Hz, and that may use it."""
+    file = write_wav(tmp_path / "voice.wav", tone(700, 10))
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    async with chromium(*fake, f"--use-file-for-fake-audio-capture={file}") as guests:
+        yield guests
+
+
+def link(shim: ShimProcess, session: str, role: str) -> str:
+    body = {"role": role, "ttl_seconds": 600, "max_uses": 5}
+    url: str = call(shim, "POST", f"/sessions/{session}/join-links", body)["url"]
+    return url
+
+
+def environment(pulse: SoundServer) -> dict[str, str]:
+    return {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
+
+
+async def hears_tone(guest: Guest, within_s: float = 20.0) -> dict[str, Any]:
+    """Until 440 Hz stand out of what the browser received."""
+    heard: dict[str, Any] = {}
+    end = asyncio.get_running_loop().time() + within_s
+    while asyncio.get_running_loop().time() < end:
+        heard = await guest.page.evaluate(LISTEN) or {}
+        if heard and heard["wanted"] > -40 and heard["wanted"] > heard["other"] + 20:
+            return heard
+    raise AssertionError(f"no tone in the browser: {heard}")
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[Browsers]:
+    """Headless Chromium would allow sound without a gesture; with a window it does not."""
+    async with chromium("--autoplay-policy=document-user-activation-required") as guests:
+        yield guests
+
+
+async def test_one_click_and_a_tone_of_the_desktop_is_in_the_browser(
+    strict: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+) -> None:
+    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(440, 90))
+    named = ("--pulse-server", pulse.server)
+    with agent_process(shim, x, tmp_path, "hear", *named, env=environment(pulse)) as agent:
+        agent.wait_ready()
+        guest = await strict.guest()
+        await guest.page.goto(link(shim, "hear", "observer"))
+        # Playwright's own look into a page counts as a gesture of its user: not before it is live
+        await asyncio.sleep(UNTOUCHED_S)
+        with pulse.playing(beep):
+            # forbidden before a gesture: said on the picture, never a silent failure
+            hint = guest.page.locator(".hear")
+            await hint.wait_for(state="visible", timeout=15_000)
+            assert await hint.inner_text() == "Click to hear the session"
+            await hint.click()
+            await hint.wait_for(state="hidden", timeout=5_000)
+            await guest.page.wait_for_selector("[data-sound='playing']")
+            heard = await hears_tone(guest)
+            assert not heard["paused"]
+            await press(guest, "button[aria-label='Mute']")
+            await guest.page.wait_for_selector("[data-sound='muted']")
+            assert (await guest.page.evaluate(LISTEN))["muted"]
+            # an observer is offered no microphone
+            assert await guest.page.locator(".microphone").is_hidden()
+            await guest.page.reload()
+            await guest.state("Live")
+            await guest.page.wait_for_selector("[data-sound='muted']")
+            assert await hint.is_hidden(), "who has muted is not asked to click"
+        await clean(guest)
+
+
+async def test_the_voice_of_whoever_has_control_is_heard_by_programs_and_by_nobody_else(
+    speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+) -> None:
+    named = ("--pulse-server", pulse.server)
+    with agent_process(shim, x, tmp_path, "speak", *named, env=environment(pulse)) as agent:
+        agent.wait_ready()
+        operator = await speakers.guest()
+        await operator.page.goto(link(shim, "speak", "operator"))
+        await operator.state("Live")
+        other = await speakers.guest()
+        await other.page.goto(link(shim, "speak", "operator"))
+        await other.state("Live")
+
+        def spoken() -> bool:
+            return level_of(pulse.record(0.4), 700) > 0.02
+
+        await press(operator, ".microphone")
+        await operator.page.wait_for_selector("[data-microphone='on']", timeout=10_000)
+        assert not await asyncio.to_thread(spoken), "without control nobody is heard"
+        await take_control(operator)
+        await _until(spoken, "the voice in the session's microphone")
+        level = await operator.page.evaluate(
+            "() => Number(document.querySelector('.level-ring').style.getPropertyValue('--level'))"
+        )
+        assert level > 0.1, "the ring shows the level"
+        back = await asyncio.to_thread(pulse.record, 0.4, "--device=sessioncast.monitor")
+        assert level_of(back, 700) < 0.001, "it is never part of what the desktop plays"
+        tracks = await other.page.evaluate("() => document.querySelectorAll('audio').length")
+        assert tracks <= 2, "nobody else may subscribe to it"
+
+        await press(operator, ".microphone")
+        await operator.page.wait_for_selector("[data-microphone='muted']")
+        await _until(lambda: not spoken(), "silence once muted")
+        # hold to talk, let go to stop
+        await wake_bar(operator)
+        await operator.page.hover(".microphone")
+        await operator.page.mouse.down()
+        await _until(spoken, "the voice while the button is held")
+        await operator.page.mouse.up()
+        await operator.page.wait_for_selector("[data-microphone='muted']")
+        await clean(operator)
+
+
+async def wake_bar(guest: Guest) -> None:
+    """The bar hides while the pointer rests."""
+    box = await guest.page.locator(".live-panel").bounding_box()
+    assert box is not None
+    for step in (40, 20, 4):
+        await guest.page.mouse.move(box["x"] + 30 + step, box["y"] + box["height"] - step)
+    await guest.page.wait_for_selector(".live-panel:not(.resting)")
+
+
+async def press(guest: Guest, selector: str) -> None:
+    """Click a button of the bar."""
+    await wake_bar(guest)
+    await guest.page.click(selector, timeout=5_000)
+
+
+async def take_control(guest: Guest) -> None:
+    """Control is free and implicit: the first act takes it."""
+    await guest.page.locator(".stage").click(position={"x": 300, "y": 200})
+
+
+async def _until(condition: Any, what: str, within_s: float = 20.0) -> None:
+    end = asyncio.get_running_loop().time() + within_s
+    while not await asyncio.to_thread(condition):
+        assert asyncio.get_running_loop().time() < end, f"not within {within_s} s: {what}"
