@@ -51,6 +51,8 @@ export function liveTile(session: string, source: OfferSource, on: TileHandlers 
       if (topic === 'cursor') picture.cursor.receive(payload);
     },
     bytes: () => undefined,
+    sound: () => undefined,
+    caption: () => undefined,
     people: () => undefined,
   });
   picture.onFrame = (frame) => connection.frame(frame.now_ms);
