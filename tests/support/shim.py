@@ -128,6 +128,7 @@ def settings(**changes: Any) -> Settings:
         "LIVEKIT_URL": "ws://127.0.0.1:7880",
         "LIVEKIT_API_KEY": "APItest",
         "LIVEKIT_API_SECRET": API_SECRET,
+        "SESSIONCAST_STATE_DIR": "/nonexistent/sessioncast",
     }
     return Settings(**(values | changes))
 

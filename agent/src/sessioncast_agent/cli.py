@@ -14,6 +14,10 @@ from typer.exceptions import TyperException
 from sessioncast_agent import __version__
 from sessioncast_agent.config import (
     AgentSettings,
+    AuditText,
+    ClipboardPolicy,
+    ControlMode,
+    ControlSettings,
     CursorMode,
     check_display,
     check_fps,
@@ -21,6 +25,7 @@ from sessioncast_agent.config import (
     parse_bitrate_bps,
     token_settings,
 )
+from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
@@ -107,6 +112,25 @@ def agent(
         bool,
         typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
     ] = True,
+    control_mode: Annotated[
+        ControlMode,
+        typer.Option(
+            envvar="CONTROL_MODE",
+            help="implicit: who acts while control is free has it; explicit: only by asking.",
+        ),
+    ] = ControlMode.IMPLICIT,
+    clipboard: Annotated[
+        ClipboardPolicy,
+        typer.Option(envvar="CLIPBOARD", help="Which way: off, in, out or both."),
+    ] = ClipboardPolicy.BOTH,
+    audit: Annotated[
+        Path | None,
+        typer.Option(envvar="AUDIT", help="Write every injected event to this file, chained."),
+    ] = None,
+    audit_text: Annotated[
+        AuditText,
+        typer.Option(envvar="AUDIT_TEXT", help="off: the audit holds no typed text."),
+    ] = AuditText.ON,
     http_host: Annotated[
         str, typer.Option(envvar="HTTP_HOST", help="Where /healthz, /readyz and /metrics listen.")
     ] = "127.0.0.1",
@@ -143,6 +167,7 @@ def agent(
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
+        control=ControlSettings(control_mode, clipboard, audit, audit_text),
         sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
     )
     asyncio.run(_run_agent(settings))
@@ -155,6 +180,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.add_typer(audit_app, name="audit")
 
 
 def main() -> None:

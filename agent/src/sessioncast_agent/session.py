@@ -19,7 +19,7 @@ from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, 
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
 from sessioncast_agent.control.desk import ControlDesk, Place
-from sessioncast_agent.control.stage import make_desk
+from sessioncast_agent.control.stage import Control
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
 from sessioncast_agent.inputs import Clip
@@ -100,8 +100,12 @@ class AgentSession:
             attributes_changed=self._attributes_due.set,
             usage=self._usage,
         )
-        desk = make_desk(place, self._settings.control, self._clock)
-        stages: list[Stage] = [desk, self._fallback(desk)]
+        settings = self._settings
+        self._control = Control(
+            place, settings.control, session=settings.session, clock=self._clock
+        )
+        desk = self._control.desk
+        stages: list[Stage] = [*self._control.stages, self._fallback(desk)]
         if self._settings.sound.mode is not SoundMode.OFF:
             sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
             desk.subscribe(lambda _: sound.set_holder(desk.holder))

@@ -2,19 +2,27 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from . import __version__, problems
+from .auth import Bearers
 from .clock import Clock, SystemClock
-from .config import Settings
+from .config import Settings, state_dir
 from .guard import Guard
+from .keys import KeyBearers, KeyFile, KeyShelf
 from .memory import MemoryStore
 from .metrics import Metrics
 from .models import ProblemBody
+from .oidc import Oidc, load_plan
 from .page import Page
+from .policy import BrowserPolicy
+from .redis_keys import RedisKeys
+from .redis_store import open_redis_store
 from .routes import access, auth, fallback, ops, sessions
+from .routes.common import count_address
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
 from .store import Store
@@ -36,13 +44,17 @@ def create_app(
     store: Store | None = None,
     clock: Clock | None = None,
     page: Page | None = None,
+    keys: KeyShelf | None = None,
 ) -> FastAPI:
-    """Return the app. What is not given is real: the SFU of the settings, a store in memory.
+    """Return the app. What is not given is real: the SFU of the settings, their Redis or a store in
+    memory, and their API keys.
 
-    `public_url` is where people open the page.
+    `public_url` is where people open the page. Raises ConfigError.
     """
     metrics = Metrics()
     clock = clock or SystemClock()
+    plan = load_plan(settings)
+    oidc = None if plan is None else Oidc(plan, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,13 +66,23 @@ def create_app(
                 )
             else:
                 used = sfu
+            kept, shelf = store, keys or KeyFile(state_dir(settings))
+            if kept is None and settings.redis_url is not None:
+                url = settings.redis_url.get_secret_value()
+                in_redis = await stack.enter_async_context(open_redis_store(url, clock))
+                kept, shelf = in_redis, RedisKeys(in_redis.redis)
+            bearers: list[Bearers] = [KeyBearers(shelf, clock)]
+            if oidc is not None:
+                bearers.append(await stack.enter_async_context(oidc))
             services = assemble(
                 settings,
                 public_url=public_url,
                 api_key=api_key,
                 enroll_key=enroll_key,
                 sfu=used,
-                store=store or MemoryStore(clock),
+                store=kept or MemoryStore(clock),
+                bearers=bearers,
+                oidc=oidc,
                 clock=clock,
                 metrics=metrics,
             )
@@ -80,18 +102,27 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     problems.install(app)
-    for router in (
-        sessions.router,
-        access.router,
-        auth.router,
-        fallback.router,
-        ops.router,
-        ops.page_router(page or Page()),
-    ):
+    for router in (sessions.router, access.router, auth.router):
+        app.include_router(router, dependencies=[Depends(count_address)])
+    for router in (fallback.router, ops.router, ops.page_router(page or Page())):
         app.include_router(router)
-    app.add_middleware(Guard, viewer_sfu_url=settings.viewer_sfu_url, metrics=metrics)
+    policy = BrowserPolicy(
+        viewer_sfu_url=settings.viewer_sfu_url,
+        embed_origins=settings.embed_origins,
+        cors_origins=settings.cors_origins,
+        trusted_hosts=_trusted_hosts(settings, public_url),
+        sign_in_origins=set if oidc is None else oidc.origins,
+    )
+    app.add_middleware(Guard, policy=policy, metrics=metrics)
     _add_problem_schema(app)
     return app
+
+
+def _trusted_hosts(settings: Settings, public_url: str) -> tuple[str, ...]:
+    """Return the names that are served: when some are named, the page's own is one of them."""
+    if not settings.trusted_hosts:
+        return ()
+    return (*settings.trusted_hosts, urlsplit(public_url).hostname or "")
 
 
 def _operation_id(route: APIRoute) -> str:

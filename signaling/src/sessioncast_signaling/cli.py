@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import __version__
+from . import __version__, cli_keys
 from .app import create_app
 from .config import load_api_key, load_enroll_key, load_settings
 from .errors import ConfigError
@@ -15,6 +15,7 @@ from .server import listen, serve
 EXIT_NEVER = 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(cli_keys.app, name="keys")
 
 
 def _version(wanted: bool) -> None:
@@ -57,7 +58,24 @@ def serve_command(
     SESSIONCAST_API_KEY          the key that may do everything (or …_FILE, a file with it);
                                  when unset, one is made and kept, and its path is printed
     SESSIONCAST_ENROLL_KEY       a key that may only create sessions (or …_FILE)
-    SESSIONCAST_STATE_DIR        where a made key is kept; default $XDG_STATE_HOME/sessioncast
+    SESSIONCAST_STATE_DIR        where keys are kept; default $XDG_STATE_HOME/sessioncast
+    REDIS_URL                    a Redis (6.2 or newer) that all replicas share
+
+    \b
+    TRUSTED_HOSTS                names that requests may be for, like cast.example,*.svc; any
+    TRUSTED_PROXIES              proxies whose X-Forwarded-For is believed, like 10.0.0.0/8; none
+    EMBED_ORIGINS                origins that may show the page in a frame; none
+    CORS_ORIGINS                 origins whose pages may call the API; none
+    LIMIT_KEY_PER_MINUTE, LIMIT_PERSON_PER_MINUTE, LIMIT_ADDRESS_PER_MINUTE,
+    LIMIT_FAILURES_PER_MINUTE    requests of a key, a person, an address; wrong keys of an address
+
+    \b
+    OIDC_ISSUER, OIDC_CLIENT_ID  the OpenID Connect server that people sign in at
+    OIDC_RULES (or …_FILE)       who may do what: see docs/security.md
+    OIDC_AUDIENCE, OIDC_RESOURCE, OIDC_SCOPE   for servers that need them
+
+    \b
+    `sessioncast-signaling keys` makes keys that may do less.
 
     \b
     Try it:

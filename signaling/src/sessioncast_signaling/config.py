@@ -4,46 +4,33 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .config_access import AccessSettings, StateSettings, plain_url
 from .errors import ConfigError
 
 MIN_API_SECRET_BYTES = 32  # HS256 is as strong as its key
 MIN_KEY_CHARACTERS = 16
 
 
-def _url(value: str, schemes: tuple[str, ...]) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(f"must be an address that starts with {' or '.join(schemes)}")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("must have no user, password, query or fragment")
-    _ = parts.port  # raises ValueError when it is not a number
-    return value.rstrip("/")
-
-
 def _livekit_url(value: str) -> str:
-    return _url(value, ("ws", "wss", "http", "https"))
+    return plain_url(value, ("ws", "wss", "http", "https"))
 
 
 def _public_url(value: str) -> str:
-    return _url(value, ("http", "https"))
+    return plain_url(value, ("http", "https"))
 
+
+S = TypeVar("S", bound=StateSettings)
 
 LiveKitUrl = Annotated[str, AfterValidator(_livekit_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """What the shim is told by its environment; see `sessioncast-signaling serve --help`."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
-    )
 
     livekit_url: LiveKitUrl = Field(
         validation_alias="LIVEKIT_URL",
@@ -92,11 +79,6 @@ class Settings(BaseSettings):
         validation_alias="SESSIONCAST_ENROLL_KEY_FILE",
         description="A file that holds it.",
     )
-    state_dir: Path | None = Field(
-        default=None,
-        validation_alias="SESSIONCAST_STATE_DIR",
-        description="Where a generated key is kept; default $XDG_STATE_HOME/sessioncast.",
-    )
 
     @property
     def api_secret(self) -> str:
@@ -118,11 +100,25 @@ def _as_ws(url: str) -> str:
     return "ws" + url.removeprefix("http") if url.startswith("http") else url
 
 
+def load_state_settings() -> StateSettings:
+    """Read what a command needs that serves nothing; raises ConfigError."""
+    return _load(StateSettings)
+
+
 def load_settings() -> Settings:
     """Read and check the environment; raises ConfigError with one sentence."""
+    settings = _load(Settings)
+    if len(settings.api_secret.encode()) < MIN_API_SECRET_BYTES:
+        raise ConfigError(
+            f"LIVEKIT_API_SECRET is too short: it needs {MIN_API_SECRET_BYTES} bytes or more "
+            "(`openssl rand -base64 36` makes one), the same in livekit-server's `keys`."
+        )
+    return settings
+
+
+def _load(kind: type[S]) -> S:
     try:
-        # the fields come from the environment
-        settings = Settings()  # type: ignore[call-arg]
+        return kind()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "the environment"
@@ -133,12 +129,6 @@ def load_settings() -> Settings:
             ) from None
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise ConfigError(f"{name} is not usable: it {reason}.") from None
-    if len(settings.api_secret.encode()) < MIN_API_SECRET_BYTES:
-        raise ConfigError(
-            f"LIVEKIT_API_SECRET is too short: it needs {MIN_API_SECRET_BYTES} bytes or more "
-            "(`openssl rand -base64 36` makes one), the same in livekit-server's `keys`."
-        )
-    return settings
 
 
 def load_api_key(settings: Settings) -> tuple[str, Path | None]:
@@ -157,7 +147,7 @@ def load_enroll_key(settings: Settings) -> str | None:
     return _key(settings.enroll_key, settings.enroll_key_file, "SESSIONCAST_ENROLL_KEY")
 
 
-def state_dir(settings: Settings) -> Path:
+def state_dir(settings: StateSettings) -> Path:
     """Return the directory for what must survive a restart."""
     if settings.state_dir is not None:
         return settings.state_dir

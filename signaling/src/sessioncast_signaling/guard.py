@@ -6,13 +6,14 @@ Plain ASGI. It reads the whole body (bounded in size and time) before the app se
 import asyncio
 import logging
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import Problem
 from .metrics import Metrics
+from .policy import WRONG_HOST, BrowserPolicy
 from .problems import INTERNAL, problem_response
 
 log = logging.getLogger(__name__)
@@ -42,50 +43,6 @@ NOT_JSON = Problem(
 )
 
 
-def content_security_policy(viewer_sfu_url: str) -> str:
-    """Return the policy of the page: only what it ships with, and the SFU it watches."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "worker-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data: blob:",
-            "media-src 'self' blob:",
-            f"connect-src 'self' {' '.join(sfu_origins(viewer_sfu_url))}",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types sessioncast",  # the page's one policy lets its own worker through
-        ]
-    )
-
-
-def sfu_origins(url: str) -> list[str]:
-    """Return the ws and http origins of an SFU's address (livekit-client uses both)."""
-    parts = urlsplit(url)
-    secure = parts.scheme in {"wss", "https"}
-    schemes = ("wss", "https") if secure else ("ws", "http")
-    return [f"{scheme}://{parts.netloc}" for scheme in schemes]
-
-
-def security_headers(viewer_sfu_url: str) -> dict[str, str]:
-    """Return the headers that every answer has."""
-    return {
-        "Content-Security-Policy": content_security_policy(viewer_sfu_url),
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": (
-            "camera=(), display-capture=(), geolocation=(), payment=(), usb=(), "
-            "microphone=(self), fullscreen=(self), clipboard-read=(self), clipboard-write=(self)"
-        ),
-    }
-
-
 class _GoneError(Exception):
     """The client left before its body was complete; nobody waits for an answer."""
 
@@ -93,16 +50,24 @@ class _GoneError(Exception):
 class Guard:
     """Wraps the app; see the module."""
 
-    def __init__(self, app: ASGIApp, *, viewer_sfu_url: str, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, policy: BrowserPolicy, metrics: Metrics) -> None:
         self._app = app
-        self._headers = security_headers(viewer_sfu_url)
+        self._policy = policy
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
+        if scope["type"] == "websocket":
+            if self._policy.is_for_us(Headers(scope=scope).get("host", ""), scope["path"]):
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        asked = Headers(scope=scope)
+        more = self._policy.cors_headers(asked.get("origin"))
         started_s = time.monotonic()
         status = 0
 
@@ -111,19 +76,33 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers[name] = value
+                for name, value in (self._policy.headers() | more).items():
+                    if name == "Vary":
+                        headers.add_vary_header(value)
+                    else:
+                        headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:
-            await self._handle(scope, receive, guarded_send)
+            if not self._policy.is_for_us(asked.get("host", ""), scope["path"]):
+                await problem_response(WRONG_HOST)(scope, receive, guarded_send)
+            elif (preflight := self._preflight(scope, asked)) is not None:
+                await preflight(scope, receive, guarded_send)
+            else:
+                await self._handle(scope, receive, guarded_send)
         except Exception:
             log.exception("request failed route=%s", _route(scope))
             if status == 0:
                 await problem_response(INTERNAL)(scope, receive, guarded_send)
         finally:
             self._note(scope, status, time.monotonic() - started_s)
+
+    def _preflight(self, scope: Scope, asked: Headers) -> Response | None:
+        if scope["method"] != "OPTIONS" or "access-control-request-method" not in asked:
+            return None
+        headers = self._policy.preflight_headers(asked.get("origin"))
+        return None if headers is None else Response(status_code=204, headers=headers)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

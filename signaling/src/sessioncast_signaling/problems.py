@@ -1,5 +1,6 @@
 """Every error as application/problem+json: ours, FastAPI's and Starlette's."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from .errors import Problem, SfuError, sfu_problem
+from .store import StoreUnavailableError
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_ERRORS = 10
@@ -16,6 +20,13 @@ _MAX_TEXT = 160
 
 NOT_FOUND = Problem(
     404, "not-found", "Not found", "There is nothing here: see /api/v1/openapi.json."
+)
+STORE_AWAY = Problem(
+    503,
+    "store-unreachable",
+    "Store unreachable",
+    "The database of this server does not answer: try again in a few seconds, or check REDIS_URL.",
+    headers={"Retry-After": "2"},
 )
 INTERNAL = Problem(
     500,
@@ -36,6 +47,7 @@ def install(app: FastAPI) -> None:
     """Make the app answer all errors in this way."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(SfuError, _on_sfu)
+    app.add_exception_handler(StoreUnavailableError, _on_store)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
 
@@ -48,6 +60,11 @@ async def _on_problem(_: Request, error: Exception) -> JSONResponse:
 async def _on_sfu(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SfuError)  # noqa: S101 - for the type checker
     return problem_response(sfu_problem(error))
+
+
+async def _on_store(_: Request, error: Exception) -> JSONResponse:
+    log.warning("%s", error)
+    return problem_response(STORE_AWAY)
 
 
 async def _on_http(_: Request, error: Exception) -> JSONResponse:

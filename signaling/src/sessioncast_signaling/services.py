@@ -2,22 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from .agentrpc import AgentClient
-from .auth import Authenticator
+from .auth import Authenticator, Bearers
 from .clock import Clock
 from .coalesce import Coalescer
 from .config import Settings
 from .delivery import PERIOD_S, Delivery
 from .errors import SfuError
+from .limits import Limits
 from .metrics import Metrics
 from .observe import Observe
 from .offers import Offers
+from .oidc import Oidc
 from .presence import Presence
 from .relay import Relays
 from .sessions import JANITOR_PERIOD_S, Sessions
@@ -28,6 +31,7 @@ from .tokens import TokenMinter
 log = logging.getLogger(__name__)
 
 READY_MAX_AGE_S = 1.0
+OIDC_PERIOD_S = 300.0  # what the page's policy allows must be known before somebody signs in
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Services:
     sfu: Sfu
     metrics: Metrics
     auth: Authenticator
+    limits: Limits
+    oidc: Oidc | None
     presence: Presence
     sessions: Sessions
     delivery: Delivery
@@ -60,6 +66,8 @@ class Services:
                 group.create_task(_every(JANITOR_PERIOD_S, "janitor", self.sessions.tidy)),
                 group.create_task(_every(PERIOD_S, "delivery", self.delivery.tidy)),
             ]
+            if self.oidc is not None:
+                tasks.append(group.create_task(_every(OIDC_PERIOD_S, "oidc", self.oidc.config, 0)))
             try:
                 yield
             finally:
@@ -67,14 +75,17 @@ class Services:
                     task.cancel()
 
 
-async def _every(period_s: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(
+    period_s: float, name: str, work: Callable[[], Awaitable[Any]], first_s: float | None = None
+) -> None:
     """Do the work again and again; a failure is logged and costs one round."""
+    await asyncio.sleep(period_s if first_s is None else first_s)
     while True:
-        await asyncio.sleep(period_s)
         try:
             await work()
         except Exception:
             log.exception("background work failed name=%s", name)
+        await asyncio.sleep(period_s)
 
 
 def assemble(
@@ -85,6 +96,8 @@ def assemble(
     enroll_key: str | None,
     sfu: Sfu,
     store: Store,
+    bearers: Sequence[Bearers],
+    oidc: Oidc | None,
     clock: Clock,
     metrics: Metrics,
 ) -> Services:
@@ -100,7 +113,9 @@ def assemble(
         store=store,
         sfu=sfu,
         metrics=metrics,
-        auth=Authenticator(api_key, enroll_key, store),
+        auth=Authenticator(api_key, enroll_key, store, bearers),
+        limits=Limits(store, settings),
+        oidc=oidc,
         presence=presence,
         sessions=sessions,
         delivery=delivery,
@@ -122,7 +137,7 @@ def assemble(
     )
 
 
-def services(request: Request) -> Services:
+def services(request: HTTPConnection) -> Services:
     """Return the parts; a FastAPI dependency."""
     found = request.app.state.services
     assert isinstance(found, Services)  # noqa: S101 - for the type checker

@@ -19,7 +19,7 @@ export interface View {
   quiet: boolean;
 }
 
-const REFUSALS: Record<Refusal, { word: string; tone: Tone; sentence: string; hint: string; actions: Action[] }> = {
+export const REFUSALS: Record<Refusal, { word: string; tone: Tone; sentence: string; hint: string; actions: Action[] }> = {
   ended: { word: 'Ended', tone: 'ended', sentence: 'This session has ended', hint: 'Nothing more will come here. The list shows what else is running.', actions: ['explorer'] },
   'unknown-session': { word: 'Unknown', tone: 'ended', sentence: 'There is no session of this name', hint: 'It may have ended long ago, or the address has a typing error.', actions: ['explorer'] },
   'link-used': { word: 'No access', tone: 'ended', sentence: 'This link has been used or has expired', hint: 'A link opens a session once, or for a limited time. Ask whoever sent it for a new one.', actions: ['sign-in', 'explorer'] },

@@ -26,6 +26,8 @@ export interface Offer {
   state: SessionState;
   /** An observer that may ask for control all the same. */
   may_ask: boolean;
+  /** The VNC way in: a WebSocket and the ticket that is its subprotocol, once. */
+  fallback: { url: string; ticket: string } | null;
 }
 
 export interface JoinAnswer extends Offer {
@@ -115,6 +117,11 @@ export function toParticipant(value: unknown): Participant | null {
   return { identity: text(value['identity']), name: text(value['name']) || text(value['identity']), role: toRole(value['role']), ai: value['actor'] === 'ai', joined_at: text(value['joined_at']) };
 }
 
+function toFallback(value: unknown): Offer['fallback'] {
+  if (!isObject(value) || !text(value['url']) || !text(value['ticket'])) return null;
+  return { url: text(value['url']), ticket: text(value['ticket']) };
+}
+
 export function toOffer(value: unknown): Offer {
   const body = isObject(value) ? value : {};
   if (!text(body['server_url']) || !text(body['participant_token'])) throw new TypeError('the answer holds no server_url or participant_token');
@@ -126,6 +133,7 @@ export function toOffer(value: unknown): Offer {
     role: toRole(body['role']),
     state: toState(body['state']),
     may_ask: body['may_ask'] === true,
+    fallback: toFallback(body['fallback']),
   };
 }
 

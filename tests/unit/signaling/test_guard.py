@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
-from sessioncast_signaling.guard import content_security_policy, sfu_origins
 from sessioncast_signaling.page import MISSING
+from sessioncast_signaling.policy import content_security_policy, sfu_origins
 from support.shim import API_KEY, START_US, FakeSfu, running_shim
 
 pytestmark = pytest.mark.unit

@@ -192,6 +192,10 @@ class ControlDesk(Stage):
         for message in messages:
             self._inject(person, message)
 
+    def note(self, kind: str, person: Person, fields: dict[str, Any]) -> None:
+        """Keep in the audit what else somebody did."""
+        self._record.note(kind, person, self.lease.number, fields)
+
     # -- Stage ---------------------------------------------------------------------------------
 
     async def run(self) -> None:

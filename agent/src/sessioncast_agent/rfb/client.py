@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
@@ -17,6 +17,7 @@ from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.control.messages import Message
 from sessioncast_agent.errors import RfbBroken
 from sessioncast_agent.media import RawFrame
+from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.cursor import Shape, blend, cursor_rect, draws_pointer
 from sessioncast_agent.rfb.flow import Window
 from sessioncast_agent.rfb.h264 import UnitQueue, h264_rect
@@ -90,6 +91,12 @@ class Host(Protocol):
     def cut(self, person: Person, text: str) -> None:
         """Text for the session's clipboard."""
 
+    def greet(self, client: FallbackClient) -> None:
+        """Its page listens: tell it what a late joiner must know."""
+
+    def call(self, person: Person, call: side.Call) -> list[Any]:
+        """A request about control; the answer for the page."""
+
     async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
         """Another size for the session; False where it is refused."""
 
@@ -102,6 +109,7 @@ class FallbackClient:
     ) -> None:
         self.person = person
         self.units = UnitQueue()
+        self.letters = side.Letters()
         self._socket, self._host = socket, host
         self._server = RfbServer(title, host.size_px(), self)
         self._buttons = ButtonMask()
@@ -151,8 +159,19 @@ class FallbackClient:
                 for event in self._server.receive(message.data):
                     self._heard(event)
                 self._wake.set()
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                self._asked(message.data)
             elif message.type is aiohttp.WSMsgType.ERROR:
                 return
+
+    def _asked(self, text: str) -> None:
+        match side.read(text):
+            case side.Hello():
+                self.letters.open = True
+                self._host.greet(self)
+            case side.Call() as call:
+                self.letters.put(self._host.call(self.person, call))
+        self._wake.set()
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -173,15 +192,20 @@ class FallbackClient:
             await self._flush()
 
     async def _flush(self) -> None:
+        for text in self.letters.take():
+            await self._sent(self._socket.send_str(text))
         data = self._server.take_output()
         for at in range(0, len(data), CHUNK_BYTES):
-            try:
-                async with asyncio.timeout(SEND_S):
-                    await self._socket.send_bytes(data[at : at + CHUNK_BYTES])
-            except TimeoutError:
-                raise RfbBroken("the VNC client takes nothing any more") from None
-            except (ConnectionError, aiohttp.ClientError) as error:
-                raise RfbBroken("the VNC client is gone") from error
+            await self._sent(self._socket.send_bytes(data[at : at + CHUNK_BYTES]))
+
+    async def _sent(self, sending: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(SEND_S):
+                await sending
+        except TimeoutError:
+            raise RfbBroken("the VNC client takes nothing any more") from None
+        except (ConnectionError, aiohttp.ClientError) as error:
+            raise RfbBroken("the VNC client is gone") from error
 
     # -- what the client said ----------------------------------------------------------------
 

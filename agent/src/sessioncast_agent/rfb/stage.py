@@ -6,6 +6,7 @@ While nobody does, it holds nothing: no tap on pictures or access units, no thre
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,10 +17,13 @@ from typing import Any, TypeVar
 from sessioncast_agent.audience import Person
 from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
 from sessioncast_agent.control.desk import ControlDesk
+from sessioncast_agent.control.lease import Change
 from sessioncast_agent.control.messages import Message
-from sessioncast_agent.errors import AgentError, FallbackRefused, RfbBroken
+from sessioncast_agent.control.outbox import NOTICE
+from sessioncast_agent.errors import AgentError, ControlRefused, FallbackRefused, RfbBroken
 from sessioncast_agent.inputs import Clip
 from sessioncast_agent.media import AccessUnit, LatestSlot, RawFrame
+from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.client import FallbackClient
 from sessioncast_agent.rfb.cursor import Shape, decode
 from sessioncast_agent.rfb.dial import Dialler
@@ -82,19 +86,23 @@ class FallbackStage(Stage):
         self._on_units: tuple[FallbackClient, ...] = ()
         self._on_frames: tuple[FallbackClient, ...] = ()
         self._frame: RawFrame | None = None
+        self._image: CursorImage | None = None
         self._shape: Shape | None = None
         self._pointer: CursorPosition | None = None
         self._clip: str | None = None
         self._worker: ThreadPoolExecutor | None = None
         self._wake_due = False
+        sources.desk.subscribe(self._changed)
 
     # -- Stage -------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """See Stage; ends every viewer's connection with itself."""
+        self._from.desk.outbox.copies.append(self._letter)
         try:
             await asyncio.Event().wait()
         finally:
+            self._from.desk.outbox.copies.remove(self._letter)
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -112,14 +120,17 @@ class FallbackStage(Stage):
 
     def pointer_shape(self, image: CursorImage) -> None:
         """See Stage."""
-        self._shape = decode(image) if self._from.separate_pointer else None
-        self._wake_all()
+        if self._from.separate_pointer:
+            self._image, self._shape = image, decode(image)
+            self._tell(side.shape_message(image))
 
     def pointer_place(self, place: CursorPosition) -> None:
-        """See Stage; only those who draw no pointer themselves have to see it."""
+        """See Stage."""
         self._pointer = place
-        for client in self._on_frames:
-            client.wake()
+        for client in self._clients:
+            client.letters.place(place)
+            if client.letters.open or client in self._on_frames:
+                client.wake()
 
     def dismiss(self, identity: str) -> None:
         """This viewer was removed: its connection ends now."""
@@ -233,6 +244,30 @@ class FallbackStage(Stage):
         if self.may_act(person):
             self._from.cut(person, Clip("text/plain", text.encode()))
 
+    def greet(self, client: FallbackClient) -> None:
+        """See Host."""
+        letters = client.letters
+        letters.put(["attributes", self._from.desk.attributes()])
+        if self._image is not None:
+            letters.put(side.shape_message(self._image))
+        if self._pointer is not None:
+            letters.place(self._pointer)
+
+    def call(self, person: Person, call: side.Call) -> list[Any]:
+        """See Host."""
+        desk, identity = self._from.desk, person.identity
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "control.request": lambda: desk.request(identity),
+            "control.release": lambda: desk.release(identity),
+            "control.take": lambda: desk.take(identity),
+            "control.grant": lambda: desk.grant(identity, call.target),
+            "control.deny": lambda: desk.deny(identity, call.target),
+        }
+        try:
+            return ["answer", call.number, answers[call.method]()]
+        except ControlRefused as error:
+            return ["refused", call.number, error.code, str(error)]
+
     async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
         """See Host."""
         del person
@@ -245,6 +280,25 @@ class FallbackStage(Stage):
             log.info("the session keeps its size: %s", error)
             return False
         return True
+
+    # -- what pages are told -----------------------------------------------------------------
+
+    def _tell(self, message: list[Any]) -> None:
+        for client in self._clients:
+            client.letters.put(message)
+            client.wake()
+
+    def _changed(self, change: Change) -> None:
+        del change
+        self._tell(["attributes", self._from.desk.attributes()])
+
+    def _letter(self, topic: str, payload: bytes, to: tuple[str, ...]) -> None:
+        """What the desk tells the room is told here too; those few are not in the room."""
+        if topic == NOTICE:
+            for client, identity in self._clients.items():
+                if identity in to:
+                    client.letters.put([topic, json.loads(payload)])
+                    client.wake()
 
     # -- from other threads ------------------------------------------------------------------
 

@@ -61,9 +61,14 @@ async def offer(
 
 
 @router.post("/join", status_code=201, responses=problems(404, 410, 413, 415, 422, 503))
-async def join(body: JoinRequest, parts: ServicesDep) -> JoinAnswer:
+async def join(body: JoinRequest, request: Request, parts: ServicesDep) -> JoinAnswer:
     """Use a join link: an offer, and a grant with which this browser comes back without it."""
-    made, grant = await parts.offers.join(body.secret, name=body.name or None)
+    try:
+        made, grant = await parts.offers.join(body.secret, name=body.name or None)
+    except Problem as problem:
+        if not problem.name.startswith("link-"):
+            raise
+        raise await parts.limits.failure(request, problem) from None
     return JoinAnswer(
         **_offer_fields(parts, made),
         session=made.session,
@@ -171,7 +176,7 @@ async def agent_token(
     """Get the agent's next token, and the viewers it may meet. Asked before every connect."""
     presented = _bearer_or_refused(request)
     if not is_agent_credential(parts.settings.api_secret, session, presented):
-        raise unauthorized("credential-refused")
+        raise await parts.limits.failure(request, unauthorized("credential-refused"))
     made = await parts.offers.agent_token(session)
     return AgentTokenAnswer(
         server_url=parts.settings.agent_sfu_url,

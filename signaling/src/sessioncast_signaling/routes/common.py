@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Security
@@ -23,17 +24,29 @@ ServicesDep = Annotated[Services, Depends(services)]
 _scheme = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
-    description="An API key, an enrolment key, or the grant of a join link.",
+    description="An API key, an enrolment key, an OpenID Connect token, or a join link's grant.",
 )
 agent_scheme = HTTPBearer(
     auto_error=False, scheme_name="agent", description="The session's agent credential."
 )
 
 
+async def count_address(request: Request, parts: ServicesDep) -> None:
+    """Count one more request of its address; a dependency of everything under /api."""
+    await parts.limits.address(request)
+
+
 async def _caller(
     request: Request, parts: ServicesDep, _: Annotated[Any, Security(_scheme)]
 ) -> Caller:
-    return await parts.auth.caller(request.headers.get("authorization"))
+    try:
+        caller = await parts.auth.caller(request.headers.get("authorization"))
+    except Problem as problem:
+        if problem.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        raise await parts.limits.failure(request, problem) from None
+    await parts.limits.caller(caller)
+    return caller
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
@@ -45,7 +58,9 @@ _MEANINGS = {
     410: "It has ended.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not JSON.",
+    409: "Somebody else has control.",
     422: "The request breaks a rule; `errors` says which.",
+    429: "Too often; `Retry-After` says when to try again.",
     503: "The media server does not answer; try again.",
 }
 
@@ -55,7 +70,7 @@ def problems(*statuses: int) -> Responses:
     schema = {"$ref": "#/components/schemas/ProblemBody"}
     return {
         status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
+        for status in (*statuses, 429)
     }
 
 

@@ -30,9 +30,10 @@ async def healthz() -> Health:
 
 @router.get("/readyz", tags=["operation"], responses=problems(503))
 async def readyz(parts: ServicesDep) -> Health:
-    """Say that the media server can be reached and takes our key."""
+    """Say that the media server can be reached and takes our key, and the store answers."""
     try:
         await parts.ready.get("sfu", parts.sfu.ping)
+        await parts.store.ping()
     except SfuError as error:
         raise sfu_problem(error) from None
     return Health(status="ok", version=__version__)

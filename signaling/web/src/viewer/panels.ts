@@ -1,22 +1,7 @@
-/** The VNC tab's panel for now, and the keyboard help. */
+/** The keyboard help. */
 
-import { button } from '../ui/controls';
 import { openDialog } from '../ui/dialog';
 import { h } from '../ui/dom';
-import { icon } from '../ui/icons';
-
-export function vncPanel(onBack: () => void): HTMLElement {
-  return h(
-    'section', { class: 'vnc-panel', attrs: { id: 'panel-vnc', role: 'tabpanel', 'aria-labelledby': 'tab-vnc', hidden: true } },
-    h(
-      'div', { class: 'sentence-card' },
-      icon('monitor', 32),
-      h('h2', { text: 'The VNC viewer comes with the front-door work' }),
-      h('p', { class: 'hint', text: 'Where a network lets no WebRTC through, this tab will show the same session over one WebSocket: the same picture from the same encoder, the same rights, no VNC server on the desktop. The live view goes over to it by itself when it has to, and comes back when it can.' }),
-      button({ label: 'Back to the live view', text: 'Back to the live view', icon: 'back', class: 'primary', onClick: onBack }),
-    ),
-  );
-}
 
 export const SHORTCUTS: [string, string][] = [
   ['f', 'Full screen, and back'],

@@ -18,12 +18,13 @@ import { Connection } from './connection';
 import { header, type Tab } from './header';
 import { Meter } from './meter';
 import { overlay } from './overlay';
-import { openHelp, vncPanel } from './panels';
+import { openHelp } from './panels';
 import type { Host, Part } from './part';
 import { PARTS } from './parts';
 import { Picture } from './picture';
 import { pictureBar } from './picturebar';
 import { statsPanel } from './statspanel';
+import { vncPanel } from './vncpanel';
 
 const MEASURE = 'measure-latency';
 const STATS = 'stats-open';
@@ -43,14 +44,15 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const controls = bar(panel, more);
   const pictures = pictureBar(controls, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats });
   panel.append(controls.element);
-  const vnc = vncPanel(() => showTab('live'));
-  const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc, words.spoken);
+  const access = new Access(session, options.secret, (other) => navigate(sessionPath(other)));
+  const vnc = vncPanel(session, access, { back: () => showTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(() => render(connection.state)) });
+  const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc.element, words.spoken);
   picture.stage.tabIndex = 0;
   picture.stage.setAttribute('role', 'region');
   picture.stage.setAttribute('aria-label', `Picture of ${session}`);
 
   const parts: Part[] = [];
-  const connection = new Connection(session, new Access(session, options.secret, (other) => navigate(sessionPath(other))), measuring ? metadataWorker : null, {
+  const connection = new Connection(session, access, measuring ? metadataWorker : null, {
     state(state, before) {
       render(state);
       for (const part of parts) part.state?.(state, before);
@@ -112,7 +114,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
 
   function render(state: State): void {
     const now = view(state, performance.now());
-    head.setView(now);
+    // The header speaks of the tab that people look at.
+    head.setView(vnc.element.hidden ? now : vnc.view());
     words.set(now);
     stats.setLadder(state.ladder);
     pictures.setPicture(state.picture.phase !== 'none');
@@ -129,7 +132,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   function showTab(tab: Tab): void {
     head.setTab(tab);
     panel.hidden = tab !== 'live';
-    vnc.hidden = tab !== 'vnc';
+    vnc.show(tab === 'vnc');
+    render(connection.state);
     closeMenu();
   }
 
@@ -207,6 +211,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   connection.start();
 
   cleanup.add(() => {
+    vnc.close();
     connection.close();
     meter.close();
     controls.close();

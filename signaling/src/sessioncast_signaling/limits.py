@@ -1,0 +1,82 @@
+"""How often: per key, per person, per address; and whose address it is, behind which proxies."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from .config_access import AccessSettings, Network
+from .errors import Problem
+from .rights import Caller, too_often
+from .store import Store
+
+BURST_S = 10.0  # what is asked for within this time may come at once
+_IPV6_HOST_BITS = 64  # one customer has a whole /64
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Counts in the store, so that replicas count together."""
+
+    store: Store
+    settings: AccessSettings
+
+    async def address(self, request: HTTPConnection) -> None:
+        """Count one request of its address; raises Problem 429."""
+        await self._count(f"a:{self._address(request)}", self.settings.address_per_minute)
+
+    async def failure(self, request: HTTPConnection, problem: Problem) -> Problem:
+        """Count a wrong key or link of its address; return the problem, or a 429 in its place."""
+        try:
+            await self._count(f"f:{self._address(request)}", self.settings.failures_per_minute)
+        except Problem as limited:
+            return limited
+        return problem
+
+    async def caller(self, caller: Caller) -> None:
+        """Count one request of a key or a person; raises Problem 429."""
+        is_key = caller.subject.startswith("key:")
+        settings = self.settings
+        per_minute = settings.key_per_minute if is_key else settings.person_per_minute
+        await self._count(f"c:{caller.subject}", per_minute)
+
+    async def _count(self, key: str, per_minute: int) -> None:
+        burst = max(5, int(per_minute * BURST_S / 60))
+        wait_s = await self.store.allow(key, per_minute=per_minute, burst=burst)
+        if wait_s > 0:
+            raise too_often(wait_s)
+
+    def _address(self, request: HTTPConnection) -> str:
+        peer = request.client.host if request.client is not None else ""
+        forwarded = request.headers.getlist("x-forwarded-for")
+        return client_address(peer, ",".join(forwarded), self.settings.trusted_proxies)
+
+
+def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Return who has really asked: X-Forwarded-For is believed only as far as our proxies wrote it.
+
+    IPv6 addresses are cut to their network, since one customer has all of it.
+    """
+    found = _parse(peer)
+    if found is None:
+        return peer[:64]
+    for entry in reversed(forwarded.split(",")):
+        if not any(found in network for network in proxies):
+            break
+        named = _parse(entry.strip())
+        if named is None:
+            break
+        found = named
+    if found.version == 6:
+        return str(ipaddress.ip_network((found, _IPV6_HOST_BITS), strict=False))
+    return str(found)
+
+
+def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
