@@ -16,6 +16,11 @@ def _source() -> str:
     return AXE.read_text()
 
 
+def source() -> str:
+    """Return the program itself, for a browser that is driven in another way."""
+    return _source()
+
+
 async def violations(page: Page) -> list[str]:
     """Return one line for each element that breaks a rule; none is what a test wants."""
     if not await page.evaluate("Boolean(window.axe)"):
