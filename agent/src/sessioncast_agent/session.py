@@ -122,6 +122,7 @@ class AgentSession:
             desk=desk,
             usage=self._usage,
             separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
+            existing=self._settings.existing_vnc,
         )
         return FallbackStage(sources, Dialler(self._settings.tokens.signaling_url))
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import aiohttp
+
 from sessioncast_agent.audience import Person
 from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
 from sessioncast_agent.control.desk import ControlDesk
@@ -27,6 +29,7 @@ from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.client import FallbackClient
 from sessioncast_agent.rfb.cursor import Shape, decode
 from sessioncast_agent.rfb.dial import Dialler
+from sessioncast_agent.rfb.settings import VncServer
 from sessioncast_agent.stages import ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.video.tee import Tee
@@ -56,6 +59,7 @@ class FallbackSources:
     desk: ControlDesk
     usage: UsageMeter
     separate_pointer: bool
+    existing: VncServer | None = None  # to be relayed in our place
 
 
 def _viewer(body: dict[str, Any]) -> tuple[str, str, Person]:
@@ -159,6 +163,9 @@ class FallbackStage(Stage):
     async def _serve(self, url: str, ticket: str, person: Person) -> None:
         try:
             async with self._dialler.connect(url, ticket) as socket:
+                if self._from.existing is not None:
+                    await self._relay(socket, person, self._from.existing)
+                    return
                 client = FallbackClient(socket, person, self._from.session, self)
                 self._clients[client] = person.identity
                 self._from.watching(person.identity, True)
@@ -176,6 +183,16 @@ class FallbackStage(Stage):
             log.warning("fallback not possible identity=%s: %s", person.identity, error)
         except Exception:
             log.exception("fallback failed identity=%s", person.identity)
+
+    async def _relay(
+        self, socket: aiohttp.ClientWebSocketResponse, person: Person, server: VncServer
+    ) -> None:
+        from sessioncast_agent.rfb.upstream import Relay  # noqa: PLC0415  # and with it DES
+
+        try:
+            await Relay(socket, person, self._from.desk, server).run()
+        finally:
+            self._from.desk.leave(person.identity)
 
     # -- Host --------------------------------------------------------------------------------
 
