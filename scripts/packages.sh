@@ -17,8 +17,10 @@ PACKAGES=(
     libyuv0
     # the interpreter's own virtual environments, and what Node from PyPI is linked with
     python3-venv libatomic1
-    # a window that the tests open
-    xterm
+    # keysyms and characters of the agent's keyboard, called through ctypes
+    libxkbcommon0
+    # windows that the tests open and type into, keyboard layouts, the clipboard's other end
+    xterm mousepad x11-xkb-utils xclip
     # networks that the tests close one port after the other, an external TURN relay, certificates
     iproute2 iptables coturn openssl
     # what replicas of the shim share; the tests start their own
@@ -28,6 +30,9 @@ PACKAGES=(
 # Debian's Chromium and its sandbox helper. Where the distribution only has it as a snap (Ubuntu),
 # setup takes Playwright's build.
 BROWSER_PACKAGES=(chromium chromium-sandbox)
+
+# Firefox, which the tests type into: by this name it is Debian's own.
+FIREFOX_PACKAGES=(firefox-esr)
 
 # The references of `make bench` (noVNC beside x11vnc); Selkies comes from PyPI.
 BENCH_PACKAGES=(x11vnc novnc websockify)

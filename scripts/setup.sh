@@ -59,6 +59,7 @@ setup_packages() {
             "and run 'scripts/setup.sh python' and 'scripts/setup.sh page' for the rest."
     fi
     if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
+    if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
     local coturn
     coturn=$(missing_packages coturn)
     install_packages "${PACKAGES[@]}"

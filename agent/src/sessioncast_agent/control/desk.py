@@ -202,6 +202,10 @@ class ControlDesk(Stage):
         if events:
             self._record.acted(person, self.lease.number, self._place.frame_id(), events)
 
+    def note(self, kind: str, person: Person, fields: dict[str, Any]) -> None:
+        """Keep in the audit what else somebody did."""
+        self._record.note(kind, person, self.lease.number, fields)
+
     # -- Stage ---------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -1,5 +1,4 @@
 """An existing VNC server (`--vnc-url`), relayed: view-only unless the viewer has control.
-viewer has control.
 
 What the server sends goes through unread. What the viewer sends is parsed: keys, pointer, cut text
 and sizes pass only while the lease is the viewer's, and of encodings only those that change nothing

@@ -1,4 +1,4 @@
-"""The X11 desktop behind the `SessionBackend` interface: one capture and one pointer thread."""
+"""The X11 desktop behind the `SessionBackend` interface; a thread for each device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from sessioncast_agent.inputs import Clip, InputEvent
 from sessioncast_agent.media import LatestSlot, RawFrame
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.x11.capture import X11Capture
+from sessioncast_agent.x11.clipboard import X11Clipboard
+from sessioncast_agent.x11.input import X11Input
 from sessioncast_agent.x11.pointer import X11Pointer
+from sessioncast_agent.x11.resize import X11Resizer
 
 START_PATIENCE_S = 3.0  # a display that starts beside us may be a moment late
 START_RETRY_S = 0.25
@@ -40,6 +43,9 @@ class X11Backend:
                 events, cursor_image=lambda _: self._capture.poke(), cursor_position=self._moved
             )
         self._pointer = X11Pointer(display_name, usage=usage, events=pointer_events)
+        self._input = X11Input(display_name, usage=usage)
+        self._clipboard = X11Clipboard(display_name, usage=usage, copied=events.clipboard)
+        self._resizer = X11Resizer(display_name, usage=usage)
 
     def _moved(self, position: CursorPosition) -> None:
         del position
@@ -58,6 +64,8 @@ class X11Backend:
                 time.sleep(START_RETRY_S)
         self._capture.start()
         self._pointer.start()
+        self._input.start()
+        self._clipboard.start()
 
     def set_watched(self, watched: bool) -> None:
         """See SessionBackend."""
@@ -74,20 +82,19 @@ class X11Backend:
 
     def inject(self, events: Sequence[InputEvent]) -> None:
         """See SessionBackend."""
-        del events
+        self._input.inject(events)
 
     def release_all(self) -> None:
         """See SessionBackend."""
+        self._input.release_all()
 
     def set_clipboard(self, clip: Clip) -> Future[None]:
         """See SessionBackend."""
-        del clip
-        return Future()
+        return self._clipboard.set(clip)
 
     def resize(self, width_px: int, height_px: int) -> Future[tuple[int, int]]:
         """See SessionBackend."""
-        del width_px, height_px
-        return Future()
+        return self._resizer.resize(width_px, height_px)
 
     def secret_focus(self) -> bool | None:
         """See SessionBackend; X11 knows nothing of what its windows hold."""
@@ -103,5 +110,8 @@ class X11Backend:
 
     def stop(self, timeout_s: float) -> None:
         """See SessionBackend."""
-        self._pointer.stop(timeout_s / 2)
-        self._capture.stop(timeout_s / 2)
+        share_s = timeout_s / 4
+        self._input.stop(share_s)
+        self._clipboard.stop(share_s)
+        self._pointer.stop(share_s)
+        self._capture.stop(share_s)

@@ -36,6 +36,13 @@ class Waker:
         os.close(self._fd)
 
 
+def wait_readable(fd: int, timeout_s: float) -> None:
+    """Until this one descriptor has something to read, or the time is over."""
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    poller.poll(max(0.0, timeout_s * 1000))
+
+
 def end_thread(thread: threading.Thread, waker: Waker, timeout_s: float) -> bool:
     """Wake and join a thread that has been told to stop; False when it hangs and is left behind.
 
