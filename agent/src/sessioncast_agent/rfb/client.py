@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import aiohttp
 
 from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import monotonic_us
-from sessioncast_agent.control.messages import Message, ResetMessage
+from sessioncast_agent.control.messages import ResetMessage
 from sessioncast_agent.errors import RfbBroken
 from sessioncast_agent.media import RawFrame
 from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.cursor import Shape, blend, cursor_rect, draws_pointer
 from sessioncast_agent.rfb.flow import Window
 from sessioncast_agent.rfb.h264 import UnitQueue, h264_rect
+from sessioncast_agent.rfb.host import Host
 from sessioncast_agent.rfb.pixels import words_of
 from sessioncast_agent.rfb.pointer import ButtonMask, key_messages
 from sessioncast_agent.rfb.server import (
@@ -56,58 +56,6 @@ PAGE_SILENCE_US, CLIENT_SILENCE_US = (1_000_000, 2_000_000), (3_000_000, 6_000_0
 RECT_GAP_US = 50_000  # at most 20 updates of rectangles a second
 RESIZE_DONE, RESIZE_FORBIDDEN, RESIZE_REFUSED = 0, 1, 3
 _STILL_PICTURES = (Encoding.TIGHT, Encoding.ZLIB, Encoding.RAW)
-
-
-class Host(Protocol):
-    """What a client takes from its session; everything is called on the event loop."""
-
-    def size_px(self) -> tuple[int, int]:
-        """The session's size now."""
-
-    def shape(self) -> Shape | None:
-        """The pointer's shape; None while there is none, or it is part of the picture."""
-
-    def pointer_px(self) -> tuple[int, int] | None:
-        """Where the pointer is."""
-
-    def frame(self) -> RawFrame | None:
-        """The newest picture."""
-
-    def wants(self, client: FallbackClient, *, units: bool, frames: bool) -> None:
-        """What this client is to be fed with from now on."""
-
-    def want_keyframe(self) -> None:
-        """An IDR soon."""
-
-    def in_worker(self, call: Callable[[], T]) -> Future[T]:
-        """Run on the stage's worker thread."""
-
-    def may_act(self, person: Person) -> bool:
-        """Whether its input would count now."""
-
-    def holds(self, person: Person) -> bool:
-        """Whether it has control."""
-
-    def silent(self, person: Person) -> None:
-        """Nothing is heard of it: control is free again."""
-
-    def act(self, person: Person, messages: Sequence[Message]) -> None:
-        """Input, under everybody's limits, lease and audit; what may not be done is dropped."""
-
-    def clipboard(self, person: Person) -> str | None:
-        """The session's text, if this person may have it."""
-
-    def cut(self, person: Person, text: str) -> None:
-        """Text for the session's clipboard."""
-
-    def greet(self, client: FallbackClient) -> None:
-        """Its page listens: tell it what a late joiner must know."""
-
-    def call(self, person: Person, call: side.Call) -> list[Any]:
-        """A request about control; the answer for the page."""
-
-    async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
-        """Another size for the session; False where it is refused."""
 
 
 class FallbackClient:
