@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncvnc
+import asyncvnc  # type: ignore[import-untyped]  # it has no types
 import numpy as np
 import pytest
 from Xlib import X
@@ -89,7 +89,7 @@ async def test_tigervncs_viewer_shows_and_steers_the_desktop(
 
                 def clicked() -> bool:
                     pointer = display.screen().root.query_pointer()
-                    return abs(pointer.root_x - 320) < 40 and abs(pointer.root_y - 240) < 60
+                    return bool(abs(pointer.root_x - 320) < 40 and abs(pointer.root_y - 240) < 60)
 
                 await eventually(clicked, "the click arrives", 15)
 

@@ -30,6 +30,7 @@ from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
 from sessioncast_agent.rfb.settings import vnc_server
+from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
 EXIT_CANNOT_START = 3
@@ -148,6 +149,9 @@ def agent(
     vnc_password: Annotated[
         str | None, typer.Option(envvar="VNC_PASSWORD", hidden=True, show_envvar=False)
     ] = None,
+    narrator: Annotated[
+        str, typer.Option(envvar="NARRATOR", help="espeak-ng, or piper:VOICE.onnx (an extra).")
+    ] = "espeak-ng",
     control_mode: Annotated[
         ControlMode,
         typer.Option(
@@ -218,8 +222,8 @@ def agent(
         existing_vnc=vnc_server(vnc_url, vnc_password, vnc_password_file),
         http_host=http_host,
         http_port=http_port,
+        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone, narrator),
         control=ControlSettings(control_mode, clipboard, audit, audit_text),
-        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
     )
     asyncio.run(_run_agent(settings))
 
@@ -231,6 +235,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.command("say")(say_command)
 app.add_typer(audit_app, name="audit")
 
 

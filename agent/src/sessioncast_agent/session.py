@@ -106,7 +106,12 @@ class AgentSession:
         stages: list[Stage] = [*self._control.stages, self._fallback(self._control)]
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
-            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            sound = SoundStage(
+                self._settings.sound,
+                self._usage,
+                self._attributes_due.set,
+                lambda identity: person.role if (person := desk.person(identity)) else "",
+            )
             desk.subscribe(lambda _: sound.set_holder(desk.holder))
             stages.append(sound)
         return stages
