@@ -28,6 +28,7 @@ from sessioncast_agent.config import (
 from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.link.sdklog import silence_sdk
 from sessioncast_agent.logs import redact, setup_logging
 from sessioncast_agent.rfb.settings import vnc_server
 from sessioncast_agent.say import say_command
@@ -186,6 +187,8 @@ def agent(
     start (one line says why).
     """
     setup_logging(verbose)
+    if not verbose:
+        silence_sdk()
     for name, value in (
         ("--livekit-token", livekit_token),
         ("--credential", credential),
