@@ -32,6 +32,7 @@ from .store import ExpectedViewer, Thumbnail, Ticket
 EXPECT_DEADLINE_S = 1.0
 END_DEADLINE_S = 2.0
 ASK_DEADLINE_S = 2.0
+NARRATION_DEADLINE_S = 4.0
 CLOCK_TOLERANCE_MS = 60_000
 THUMBNAIL_WIDTH_PX = 320
 MAX_JPEG_BYTES = 14_000
@@ -150,6 +151,15 @@ class AgentClient:
         }
         await self._call(viewer.session, "shim.dial", body, ASK_DEADLINE_S)
 
+    async def ban(self, session: str, identity: str, seconds: float) -> None:
+        """Tell it that a viewer was removed: no media for it and no control, for this time."""
+        body = {"identity": identity, "seconds": seconds}
+        await self._call(session, "shim.ban", body, EXPECT_DEADLINE_S)
+
+    async def control(self, session: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for, give or take control in somebody's name."""
+        return await self._call(session, "shim.control", body, ASK_DEADLINE_S)
+
     async def end(self, session: str, reason: str) -> dict[str, Any] | None:
         """Ask the agent to leave for good; return its last usage, if it gave one."""
         answer = await self._call(session, "shim.end", {"reason": reason}, END_DEADLINE_S)
@@ -174,6 +184,10 @@ class AgentClient:
             raise AgentAnswerError("shim.thumbnail: not a small JPEG")
         return Thumbnail(jpeg, captured_at)
 
+    async def narration(self, session: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Have it speak (`shim.say`), or stop (`shim.say_cancel`)."""
+        return await self._call(session, method, body, NARRATION_DEADLINE_S)
+
     async def _call(
         self, session: str, method: str, body: dict[str, Any], deadline_s: float
     ) -> dict[str, Any]:
@@ -197,7 +211,8 @@ class AgentClient:
             raise AgentTimeoutError(f"{method}: no answer in {deadline_s} s") from None
         except RpcRefusedError as error:
             self.count(method, "refused")
-            raise AgentRefusedError(f"{method} was refused ({error})") from None
+            message = f"{method} was refused ({error})"
+            raise AgentRefusedError(message, error.code, error.sentence) from None
         except SfuError:
             self.count(method, "sfu")
             raise

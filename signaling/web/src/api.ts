@@ -136,6 +136,14 @@ export async function participants(session: string, caller: Caller): Promise<Par
   return items(await json('GET', at(session, '/participants?limit=500'), caller)).map(toParticipant).filter((who) => who !== null);
 }
 
+export type ControlAction = 'request' | 'release' | 'grant' | 'deny' | 'take';
+
+/** For those who have no voice in the room: an observer who may ask, the fallback. */
+export async function control(session: string, action: ControlAction, identity: string | null, caller: Caller): Promise<unknown> {
+  return json('POST', at(session, '/control'), caller, identity ? { action, identity } : { action });
+}
+
+/** Out of the session, and kept out. */
 export async function removeParticipant(session: string, identity: string, caller: Caller): Promise<void> {
   await request('DELETE', at(session, `/participants/${encodeURIComponent(identity)}`), caller);
 }
