@@ -14,6 +14,19 @@ MAX_LINES = 400
 
 # package of the agent → those of its own packages that it may not import
 FORBIDDEN = {
+    "cdp": {
+        "link",
+        "x11",
+        "control",
+        "video",
+        "rfb",
+        "sound",
+        "browsing",
+        "session",
+        "demo",
+        "cli",
+    },
+    "browsing": {"link", "x11", "video", "rfb", "sound", "session", "demo", "cli"},
     "video": {"link", "x11", "session", "demo", "cli"},
     "x11": {"link", "control", "video", "session", "demo", "cli"},
     "control": {"link", "x11", "video", "session", "demo", "cli"},

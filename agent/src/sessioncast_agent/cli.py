@@ -19,9 +19,9 @@ from sessioncast_agent.config import (
     ControlMode,
     ControlSettings,
     CursorMode,
-    check_display,
     check_fps,
     check_session,
+    choose_source,
     parse_bitrate_bps,
     token_settings,
 )
@@ -29,6 +29,7 @@ from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.logs import redact, setup_logging
+from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
 EXIT_CANNOT_START = 3
@@ -56,6 +57,24 @@ def agent(
     ] = None,
     display: Annotated[
         str | None, typer.Option(envvar="DISPLAY", help="The X display to publish, like :1.")
+    ] = None,
+    cdp_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CDP_URL",
+            help="Instead of a display: a Chromium's DevTools, http://host:port or its WebSocket.",
+        ),
+    ] = None,
+    viewport: Annotated[
+        str, typer.Option(envvar="VIEWPORT", help="The browser page's size, like 1280x720@2.")
+    ] = "1280x720",
+    allow_url: Annotated[
+        list[str] | None,
+        typer.Option(envvar="ALLOW_URL", help="Only these addresses, like https://*.example.com/."),
+    ] = None,
+    deny_url: Annotated[
+        list[str] | None,
+        typer.Option(envvar="DENY_URL", help="Never these; file: and chrome: are always refused."),
     ] = None,
     signaling_url: Annotated[
         str | None,
@@ -112,6 +131,9 @@ def agent(
         bool,
         typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
     ] = True,
+    narrator: Annotated[
+        str, typer.Option(envvar="NARRATOR", help="espeak-ng, or piper:VOICE.onnx (an extra).")
+    ] = "espeak-ng",
     control_mode: Annotated[
         ControlMode,
         typer.Option(
@@ -139,9 +161,9 @@ def agent(
     ] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
-    """Publish one desktop into its LiveKit room until stopped.
+    """Publish one desktop or browser into its LiveKit room until stopped.
 
-    Runs beside the desktop (a sidecar). Encodes once, only while somebody watches, and only when
+    Runs beside it (a sidecar). Encodes once, only while somebody watches, and only when
     the picture changes. Exit status: 0 after SIGTERM or the session's end, 3 when it can never
     start (one line says why).
     """
@@ -149,11 +171,21 @@ def agent(
     for name, value in (("--livekit-token", livekit_token), ("--credential", credential)):
         if value is not None and any(argument.startswith(name) for argument in sys.argv[1:]):
             raise CannotStart(f"{name} is not taken from the command line; use the environment")
+    if any(
+        "?" in argument for argument in sys.argv[1:] if argument.startswith(("--cdp-url", "ws"))
+    ):
+        raise CannotStart("--cdp-url holds a query, maybe a secret; give it by CDP_URL instead")
     if not 0 <= http_port <= 65535:
         raise CannotStart(f"--http-port {http_port} is out of range; give 0 to 65535")
     settings = AgentSettings(
         session=check_session(session),
-        display=check_display(display),
+        source=choose_source(
+            display=display,
+            cdp_url=cdp_url,
+            allow_urls=allow_url or [],
+            deny_urls=deny_url or [],
+            viewport=viewport,
+        ),
         fps=check_fps(fps),
         max_bitrate_bps=parse_bitrate_bps(max_bitrate),
         tokens=token_settings(
@@ -167,8 +199,8 @@ def agent(
         cursor=cursor,
         http_host=http_host,
         http_port=http_port,
+        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone, narrator),
         control=ControlSettings(control_mode, clipboard, audit, audit_text),
-        sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone),
     )
     asyncio.run(_run_agent(settings))
 
@@ -180,6 +212,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.command("say")(say_command)
 app.add_typer(audit_app, name="audit")
 
 

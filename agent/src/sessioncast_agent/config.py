@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sessioncast_agent.cdp.address import CdpAddress, parse_address
+from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.sound.settings import SoundSettings
 from sessioncast_agent.x11.display import is_display_name
@@ -19,6 +21,7 @@ _UNITS = {"": 1, "k": 1_000, "M": 1_000_000}
 
 MIN_FPS, MAX_FPS = 1, 120
 MIN_BITRATE_BPS, MAX_BITRATE_BPS = 200_000, 100_000_000
+_VIEWPORT = re.compile(r"(\d{3,4})x(\d{3,4})(?:@(\d(?:\.\d{1,2})?))?")
 MAX_SECRET_BYTES = 8_192  # a credential or token file that is larger is some other file
 
 
@@ -77,11 +80,32 @@ class ControlSettings:
 
 
 @dataclass(frozen=True)
+class DisplaySource:
+    """An X display."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class BrowserSource:
+    """A Chromium behind its DevTools port; sides are even, `scale` is the device pixel ratio."""
+
+    address: CdpAddress
+    policy: UrlPolicy = field(default_factory=UrlPolicy)
+    width_px: int = 1280
+    height_px: int = 720
+    scale: float = 1.0
+
+
+Source = DisplaySource | BrowserSource
+
+
+@dataclass(frozen=True)
 class AgentSettings:
     """Everything one agent needs, checked."""
 
     session: str
-    display: str
+    source: Source
     tokens: TokenSettings
     fps: int = 60
     max_bitrate_bps: int = 8_000_000
@@ -111,6 +135,32 @@ def check_display(display: str | None) -> str:
     if not is_display_name(display):
         raise CannotStart(f"{display[:80]!r} is no X display; name one like :1")
     return display
+
+
+def choose_source(
+    *,
+    display: str | None,
+    cdp_url: str | None,
+    allow_urls: list[str],
+    deny_urls: list[str],
+    viewport: str,
+) -> Source:
+    """The one thing that is shown; a browser wins, since DISPLAY is often set by itself.
+
+    Raises CannotStart.
+    """
+    if not cdp_url:
+        return DisplaySource(check_display(display))
+    match = _VIEWPORT.fullmatch(viewport.strip())
+    if not match or not (320 <= int(match[1]) <= 3840 and 240 <= int(match[2]) <= 2160):
+        raise CannotStart(f"--viewport {viewport[:40]!r} is no size; give one like 1280x720 or @2")
+    scale = float(match[3] or 1)
+    if not 0.5 <= scale <= 4:
+        raise CannotStart(f"--viewport {viewport[:40]!r}: the scale must be 0.5 to 4")
+    policy = UrlPolicy.from_lists(allow_urls, deny_urls)
+    return BrowserSource(
+        parse_address(cdp_url), policy, int(match[1]) & ~1, int(match[2]) & ~1, scale
+    )
 
 
 def check_fps(fps: int) -> int:

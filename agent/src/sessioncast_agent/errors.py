@@ -3,6 +3,8 @@
     AgentError
     ├── CannotStart        exit 3: starting again with the same settings cannot help
     ├── DisplayLost        the X server went away or does not answer; tried again
+    ├── BrowserLost        the browser went away or does not answer; tried again
+    ├── BrowserRefused     the browser refused one command, or a rule of ours did
     ├── CaptureFailed      one grab failed (a resize under way, a dead server); tried again
     ├── EncodeFailed       libx264 refused; the encoder is reopened
     ├── LinkLost           the SFU or the shim cannot be reached; tried again
@@ -27,6 +29,14 @@ class CannotStart(AgentError):
 
 class DisplayLost(AgentError):
     """The X server is gone or silent."""
+
+
+class BrowserLost(AgentError):
+    """The browser is gone or silent."""
+
+
+class BrowserRefused(AgentError):
+    """One thing asked of the browser cannot be done; nothing else is harmed."""
 
 
 class CaptureFailed(AgentError):

@@ -33,13 +33,13 @@ from sessioncast_agent.rfb.dial import Dialler
 from sessioncast_agent.rfb.stage import FallbackSources, FallbackStage
 from sessioncast_agent.sound.settings import SoundMode
 from sessioncast_agent.sound.stage import SoundStage
+from sessioncast_agent.sources import make_backend, own_stages
 from sessioncast_agent.stages import RpcHandler, Stage, StageKeeper
 from sessioncast_agent.thumbnail import thumbnail_answer
 from sessioncast_agent.usage import UsageMeter, rss_bytes
 from sessioncast_agent.video.convert import even
 from sessioncast_agent.video.stage import VideoStage
 from sessioncast_agent.video.tee import Tee
-from sessioncast_agent.x11.backend import X11Backend
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +69,10 @@ class AgentSession:
         self._stop = asyncio.Event()
         self._attributes_due = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._backend = X11Backend(
-            settings.display,
-            fps=settings.fps,
-            embed_pointer=settings.cursor is CursorMode.EMBED,
-            usage=self._usage,
-            events=BackendEvents(
+        self._backend = make_backend(
+            settings,
+            self._usage,
+            BackendEvents(
                 state=lambda state: self._soon(self._backend_changed, state),
                 cursor_image=lambda image: self._soon(self._pointer_shape, image),
                 cursor_position=lambda place: self._soon(self._pointer_place, place),
@@ -106,8 +104,14 @@ class AgentSession:
         )
         desk = self._control.desk
         stages: list[Stage] = [*self._control.stages, self._fallback(desk)]
+        stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
-            sound = SoundStage(self._settings.sound, self._usage, self._attributes_due.set)
+            sound = SoundStage(
+                self._settings.sound,
+                self._usage,
+                self._attributes_due.set,
+                lambda identity: person.role if (person := desk.person(identity)) else "",
+            )
             desk.subscribe(lambda _: sound.set_holder(desk.holder))
             stages.append(sound)
         return stages

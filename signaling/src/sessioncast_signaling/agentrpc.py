@@ -32,6 +32,7 @@ from .store import ExpectedViewer, Thumbnail, Ticket
 EXPECT_DEADLINE_S = 1.0
 END_DEADLINE_S = 2.0
 ASK_DEADLINE_S = 2.0
+NARRATION_DEADLINE_S = 4.0
 CLOCK_TOLERANCE_MS = 60_000
 THUMBNAIL_WIDTH_PX = 320
 MAX_JPEG_BYTES = 14_000
@@ -173,6 +174,10 @@ class AgentClient:
         if not jpeg.startswith(b"\xff\xd8\xff") or len(jpeg) > MAX_JPEG_BYTES:
             raise AgentAnswerError("shim.thumbnail: not a small JPEG")
         return Thumbnail(jpeg, captured_at)
+
+    async def narration(self, session: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Have it speak (`shim.say`), or stop (`shim.say_cancel`)."""
+        return await self._call(session, method, body, NARRATION_DEADLINE_S)
 
     async def _call(
         self, session: str, method: str, body: dict[str, Any], deadline_s: float

@@ -8,12 +8,14 @@ from .credentials import same_secret
 from .errors import unauthorized
 from .ids import SECRET_MAX_LENGTH, digest
 from .rights import Caller, Permit, Right, Scope, permits_of
+from .roles import Role
 from .store import Store
 
 __all__ = ["Authenticator", "Bearers", "Caller", "Right", "bearer", "grant_subject"]
 
 TOKEN_MAX_LENGTH = 8 * 1024  # an OpenID Connect token; keys and grants are far shorter
 _GRANT_RIGHTS = frozenset({Right.READ, Right.OFFER, Right.THUMBNAIL, Right.CONTROL})
+_OPERATOR_GRANT_RIGHTS = _GRANT_RIGHTS | {Right.NARRATE}
 
 
 class Bearers(Protocol):
@@ -58,7 +60,8 @@ class Authenticator:
         grant = await self.store.grant(given)
         if grant is None:
             return None
-        permit = Permit(_GRANT_RIGHTS, grant.role, grant.session, may_ask=grant.may_ask)
+        rights = _GRANT_RIGHTS if grant.role is Role.OBSERVER else _OPERATOR_GRANT_RIGHTS
+        permit = Permit(rights, grant.role, grant.session, may_ask=grant.may_ask)
         return Caller(grant_subject(given), (permit,), grant.name, grant.session, grant.link_id)
 
 

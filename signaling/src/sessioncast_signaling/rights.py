@@ -29,12 +29,14 @@ class Right(StrEnum):
     PARTICIPANTS = "session:participants"
     REMOVE = "session:remove"
     CONTROL = "session:control"
+    NARRATE = "session:narrate"
     USAGE = "session:usage"
     THUMBNAIL = "session:thumbnail"
 
 
 _LOOK = frozenset({Right.LIST, Right.READ, Right.THUMBNAIL, Right.USAGE, Right.PARTICIPANTS})
 _WATCH = frozenset({Right.READ, Right.THUMBNAIL, Right.OFFER, Right.CONTROL})
+_OPERATE = _WATCH | {Right.NARRATE}
 ALL = frozenset(Right)
 
 
@@ -61,8 +63,8 @@ _MEANING: dict[Scope, tuple[frozenset[Right], Role | None]] = {
     Scope.READ: (_LOOK, None),
     Scope.END: (frozenset({Right.END}), None),
     Scope.OBSERVE: (_WATCH, Role.OBSERVER),
-    Scope.OPERATE: (_WATCH, Role.OPERATOR),
-    Scope.ADMINISTER: (_WATCH, Role.ADMIN),
+    Scope.OPERATE: (_OPERATE, Role.OPERATOR),
+    Scope.ADMINISTER: (_OPERATE, Role.ADMIN),
     Scope.ASK: (frozenset(), None),
     Scope.LINKS: (frozenset({Right.LINKS}), None),
     Scope.REMOVE: (frozenset({Right.REMOVE, Right.PARTICIPANTS}), None),

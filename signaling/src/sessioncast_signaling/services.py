@@ -48,6 +48,7 @@ class Services:
     limits: Limits
     oidc: Oidc | None
     presence: Presence
+    agent: AgentClient
     sessions: Sessions
     delivery: Delivery
     offers: Offers
@@ -117,6 +118,7 @@ def assemble(
         limits=Limits(store, settings),
         oidc=oidc,
         presence=presence,
+        agent=agent,
         sessions=sessions,
         delivery=delivery,
         offers=Offers(

@@ -113,6 +113,18 @@ export async function makeJoinLink(session: string, link: { role: Role; ttl_seco
   return { id: String(body['id'] ?? ''), url: new URL(body['url'], location.origin).href };
 }
 
+export type ControlAction = 'request' | 'release' | 'grant' | 'deny' | 'take';
+
+/** For those who have no voice in the room: an observer who may ask, the fallback. */
+export async function control(session: string, action: ControlAction, identity: string | null, caller: Caller): Promise<unknown> {
+  return json('POST', at(session, '/control'), caller, identity ? { action, identity } : { action });
+}
+
+/** Out of the session, and kept out. */
+export async function removeParticipant(session: string, identity: string, caller: Caller): Promise<void> {
+  await request('DELETE', at(session, `/participants/${encodeURIComponent(identity)}`), caller);
+}
+
 export async function thumbnail(session: string, caller: Caller): Promise<Blob> {
   return (await request('GET', at(session, '/thumbnail'), caller)).blob();
 }

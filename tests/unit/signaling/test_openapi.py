@@ -18,6 +18,8 @@ ROUTES = {
     ("post", "/api/v1/sessions"),
     ("get", "/api/v1/sessions"),
     ("get", "/api/v1/sessions/{session}"),
+    ("post", "/api/v1/sessions/{session}/narration"),
+    ("delete", "/api/v1/sessions/{session}/narration/{narration}"),
     ("delete", "/api/v1/sessions/{session}"),
     ("post", "/api/v1/sessions/{session}/webrtc/offer"),
     ("post", "/api/v1/sessions/{session}/join-links"),

@@ -14,8 +14,11 @@ from typing import Any
 
 from livekit import rtc
 
+from sessioncast_agent.errors import StageUnavailable
 from sessioncast_agent.sound.capture import DesktopCapture
 from sessioncast_agent.sound.microphone import MicrophoneFeed
+from sessioncast_agent.sound.narration.narrator import Caption, Narrator
+from sessioncast_agent.sound.narration.tts import Speech
 from sessioncast_agent.sound.programs import SoundFailed
 from sessioncast_agent.sound.pulse import Devices, PulseWatch
 from sessioncast_agent.sound.track import SoundTrack
@@ -74,8 +77,11 @@ class SoundEngine:
         must_have: bool,
         microphone: bool,
         track: SoundTrack,
+        narration: SoundTrack,
+        speech: Speech,
         meter: UsageMeter,
         changed: Callable[[Devices | None], None],
+        caption: Callable[[Caption], None],
     ) -> None:
         self._changed = changed
         self._devices: Devices | None = None
@@ -86,15 +92,22 @@ class SoundEngine:
         )
         self.capture = DesktopCapture(track.push, server, meter)
         self.feed = MicrophoneFeed(server, meter)
+        self.narrator = Narrator(speech, narration.push, caption, self._narrating)
         self._track = track
         self._desktop = Job("desktop audio", self._hear)
         self._microphone = Job("operator microphone", self._speak)
 
     async def run(self) -> None:
-        """Until cancelled; raises StageUnavailable."""
+        """Until cancelled. Narration needs no sound server."""
+        narrating = asyncio.create_task(self.narrator.run(), name="narrator")
         try:
-            await self._pulse.run()
+            try:
+                await self._pulse.run()
+            except StageUnavailable as error:
+                log.info("no desktop audio: %s", error)
+            await narrating
         finally:
+            narrating.cancel()
             await self._desktop.end()
             await self._microphone.end()
 
@@ -108,6 +121,9 @@ class SoundEngine:
         self._devices = devices
         self.settle()
         self._changed(devices)
+
+    def _narrating(self, speaking: bool) -> None:
+        self.capture.ducked = speaking
 
     def set_watched(self, watched: bool) -> None:
         """Nobody watching, nothing captured."""

@@ -26,6 +26,7 @@ class SoundSettings:
     mode: SoundMode = SoundMode.AUTO
     server: str | None = None
     microphone: bool = True
+    narrator: str = "espeak-ng"
 
 
 def check_pulse_server(server: str | None) -> str | None:

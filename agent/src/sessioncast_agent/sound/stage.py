@@ -14,17 +14,30 @@ from livekit import rtc
 from sessioncast_agent.audience import Person
 from sessioncast_agent.sound.capture import CHANNELS
 from sessioncast_agent.sound.engine import SoundEngine
+from sessioncast_agent.sound.narration.narrator import Caption, Narration
+from sessioncast_agent.sound.narration.requests import Work, narration_requests
+from sessioncast_agent.sound.narration.text import UNAVAILABLE, NarrationRefused
+from sessioncast_agent.sound.narration.tts import make_speech
 from sessioncast_agent.sound.pulse import Devices
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings
-from sessioncast_agent.sound.track import DESKTOP_TRACK, SoundTrack, desktop_options
+from sessioncast_agent.sound.track import (
+    DESKTOP_TRACK,
+    NARRATION_TRACK,
+    SoundTrack,
+    desktop_options,
+    narration_options,
+)
 from sessioncast_agent.sound.voices import VoiceSwitch
-from sessioncast_agent.stages import Stage
+from sessioncast_agent.stages import RpcHandler, ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
 STOP_S = 2.0
 AI = "ai"
+CAPTIONS_TOPIC = "captions"
+CAPTION_TIMEOUT_S = 2.0
+MAX_CAPTIONS = 16
 
 
 class SoundLoop:
@@ -64,12 +77,20 @@ class SoundStage(Stage):
     name = "sound"
 
     def __init__(
-        self, settings: SoundSettings, meter: UsageMeter, attributes_due: Callable[[], None]
+        self,
+        settings: SoundSettings,
+        meter: UsageMeter,
+        attributes_due: Callable[[], None],
+        role_of: Callable[[str], str],
     ) -> None:
         self._settings, self._meter = settings, meter
         self._attributes_due = attributes_due
         self._main = asyncio.get_running_loop()
         self._track = SoundTrack(DESKTOP_TRACK, desktop_options(), CHANNELS)
+        self._narration = SoundTrack(NARRATION_TRACK, narration_options(), 1)
+        self._speech = make_speech(settings.narrator)
+        self._rpc, self._shim = narration_requests(self._ask_narrator, role_of)
+        self._captions: asyncio.Queue[Caption] = asyncio.Queue(MAX_CAPTIONS)
         self._thread: SoundLoop | None = None
         self._engine: SoundEngine | None = None
         self._devices: Devices | None = None
@@ -92,22 +113,28 @@ class SoundStage(Stage):
                 must_have=settings.mode is SoundMode.ON,
                 microphone=settings.microphone,
                 track=self._track,
+                narration=self._narration,
+                speech=self._speech,
                 meter=self._meter,
                 changed=lambda devices: self._soon(self._devices_changed, devices),
+                caption=lambda caption: self._soon(self._caption_due, caption),
             )
             self._engine.set_watched(self._watched)
             self._engine.set_voice(self._voices.track)
             await self._engine.run()
 
         running = asyncio.run_coroutine_threadsafe(engine(), thread.loop)
+        captions = self._main.create_task(self._send_captions(), name="captions")
         try:
             self._publish()
             await asyncio.wrap_future(running)
         finally:
+            captions.cancel()
             running.cancel()
             self._devices_changed(None)
             await self._cancel_publishing()
             self._track.detach()
+            self._narration.detach()
             with contextlib.suppress(TimeoutError):
                 await asyncio.to_thread(_wait, running)
             self._engine = self._thread = None
@@ -137,6 +164,14 @@ class SoundStage(Stage):
             "microphone": "on" if devices and devices.microphone_sink else "off",
         }
 
+    def rpc_handlers(self) -> dict[str, RpcHandler]:
+        """See Stage."""
+        return self._rpc
+
+    def shim_methods(self) -> dict[str, ShimMethod]:
+        """See Stage."""
+        return self._shim
+
     def joined(self, room: rtc.Room) -> None:
         """See Stage."""
         self._room = room
@@ -148,6 +183,7 @@ class SoundStage(Stage):
         self._room = None
         self._voices.left()
         self._track.detach()
+        self._narration.detach()
         self._tell_engine(SoundEngine.settle)
 
     def watched(self, watched: bool) -> None:
@@ -172,10 +208,42 @@ class SoundStage(Stage):
         async def publish() -> None:
             await self._track.publish(room, thread.loop)
             self._tell_engine(SoundEngine.settle)
+            await self._narration.publish(room, thread.loop)
 
         if self._publishing is not None:
             self._publishing.cancel()
         self._publishing = self._main.create_task(publish(), name="publish-sound")
+
+    # -- narration ---------------------------------------------------------------------------
+
+    async def _ask_narrator(self, work: Work) -> Narration:
+        thread, engine = self._thread, self._engine
+        if thread is None or engine is None:
+            raise NarrationRefused(UNAVAILABLE, "the narrator is starting; try again")
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(work(engine.narrator), thread.loop)
+        )
+
+    def _caption_due(self, caption: Caption) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._captions.put_nowait(caption)
+
+    async def _send_captions(self) -> None:
+        """As LiveKit text streams, which any client can read."""
+        while True:
+            caption = await self._captions.get()
+            room = self._room
+            if room is None or not room.isconnected():
+                continue
+            try:
+                async with asyncio.timeout(CAPTION_TIMEOUT_S):
+                    await room.local_participant.send_text(
+                        caption.text,
+                        topic=CAPTIONS_TOPIC,
+                        attributes={"id": caption.id, "duration_ms": str(caption.duration_ms)},
+                    )
+            except Exception as error:  # the SDK raises bare Exception and RtcError alike
+                log.debug("caption not sent: %r", error)
 
     async def _cancel_publishing(self) -> None:
         if self._publishing is not None:

@@ -83,7 +83,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       for (const part of parts) part.bytes?.(info, bytes);
     },
     people(people) {
-      head.setPeople(people);
+      head.people.set(people);
       for (const part of parts) part.people?.(people);
     },
   });
@@ -105,6 +105,10 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     for (const part of parts) part.frame?.(frame);
   };
 
+  picture.onPlacement = (placement) => {
+    for (const part of parts) part.placed?.(placement);
+  };
+
   function showTrack(track: ScreenTrack | null): void {
     picture.hold();
     if (track) picture.show(track.media);
@@ -120,7 +124,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     stats.setLadder(state.ladder);
     pictures.setPicture(state.picture.phase !== 'none');
     controls.element.hidden = state.transport.phase === 'refused';
-    if (state.transport.phase === 'refused') head.setPeople([]);
+    if (state.transport.phase === 'refused') head.people.set([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
     viewer.dataset['path'] = currentLeg(state.ladder) ?? '';
@@ -203,7 +207,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   root.replaceChildren(viewer);
   showTab('live');
   setMode('fit');
-  head.setPeople([]);
+  head.people.set([]);
   stats.setMeasure(measuring);
   meter.setMeasuring(measuring);
   if (preference(STATS) === 'on') toggleStats();

@@ -1,0 +1,1 @@
+"""Spoken narration: text in, speech on the `narration` track and captions out."""
