@@ -28,6 +28,7 @@ from sessioncast_agent.config import (
 from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.link.sdklog import silence_sdk
 from sessioncast_agent.logs import redact, setup_logging
 from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
@@ -168,6 +169,8 @@ def agent(
     start (one line says why).
     """
     setup_logging(verbose)
+    if not verbose:
+        silence_sdk()
     for name, value in (("--livekit-token", livekit_token), ("--credential", credential)):
         if value is not None and any(argument.startswith(name) for argument in sys.argv[1:]):
             raise CannotStart(f"{name} is not taken from the command line; use the environment")

@@ -46,7 +46,7 @@ from sessioncast_agent.control.messages import (
 from sessioncast_agent.control.outbox import NOTICE, Outbox
 from sessioncast_agent.control.people import People
 from sessioncast_agent.control.record import InputRecord
-from sessioncast_agent.control.shim import shim_ban, shim_control
+from sessioncast_agent.control.shim import shim_control
 from sessioncast_agent.control.tell import ANSWER_MS, Teller
 from sessioncast_agent.errors import ControlRefused
 from sessioncast_agent.stages import ShimMethod, Stage
@@ -219,7 +219,12 @@ class ControlDesk(Stage):
 
     def shim_methods(self) -> dict[str, ShimMethod]:
         """See Stage."""
-        return {"shim.control": partial(shim_control, self), "shim.ban": partial(shim_ban, self)}
+        return {"shim.control": partial(shim_control, self)}
+
+    def banned(self, identity: str, until_us: int) -> None:
+        """See Stage."""
+        del until_us  # no identity is given out twice
+        self.ban(identity)
 
     def attributes(self) -> dict[str, str]:
         """See Stage."""
