@@ -18,7 +18,7 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
-from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.desk import Place
 from sessioncast_agent.control.stage import Control
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
@@ -107,7 +107,7 @@ class AgentSession:
             place, settings.control, session=settings.session, clock=self._clock
         )
         desk = self._control.desk
-        stages: list[Stage] = [*self._control.stages, self._fallback(desk)]
+        stages: list[Stage] = [*self._control.stages, self._fallback(self._control)]
         stages += [MediaGate(monotonic_us), self._herald]
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
@@ -121,20 +121,21 @@ class AgentSession:
             stages.append(sound)
         return stages
 
-    def _fallback(self, desk: ControlDesk) -> FallbackStage:
+    def _fallback(self, control: Control) -> FallbackStage:
         sources = FallbackSources(
             session=self._settings.session,
             snapshot=self._backend.snapshot,
             resize=self._backend.resize,
-            cut=lambda person, clip: None,
             state=lambda: self._state,
             frames=self._video.frames,
             tee=self._tee,
             request_keyframe=self._video.request_keyframe,
             watching=self._watches_elsewhere,
-            desk=desk,
+            desk=control.desk,
+            clipboard=control.clipboard,
             usage=self._usage,
             separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
+            existing=self._settings.existing_vnc,
         )
         return FallbackStage(sources, Dialler(self._settings.tokens.signaling_url))
 
