@@ -48,7 +48,7 @@ def pair(sfu: LiveKitServer, tmp_path: Path) -> Iterator[Pair]:
                     shim_process(sfu, directory, REDIS_URL=redis.url, LIMIT_PERSON_PER_MINUTE="60")
                 )
             )
-        yield Pair(*shims, redis)
+        yield Pair(shims[0], shims[1], redis)
 
 
 async def ask(
