@@ -138,7 +138,7 @@ def desk(
     shim: ShimProcess, screen: XServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Desk]:
     name = f"c{time.monotonic_ns() % 10**9}"
-    options = getattr(request, "param", ())
+    options = getattr(request, "param", ("--control-mode", "explicit"))
     with agent_process(shim, screen, tmp_path, name, *options) as agent:
         agent.wait_ready()
         yield Desk(shim, screen, agent, name, tmp_path)

@@ -108,7 +108,7 @@ async def test_a_thousand_characters_arrive_complete_and_in_order(
         ana = await desk.person(browsers, "operator", "Ana")
         await hold(ana)
         await ana.page.mouse.click(*await at(ana, 600, 300))
-        text = "".join(f"{number:04d} The quick brown fox. " for number in range(40))
+        text = "".join(f"{number:03d} The quick brown fox. " for number in range(40))
         await ana.page.keyboard.type(text + "\n")
         assert len(text) == 1_000
         line = await eventually(

@@ -57,7 +57,7 @@ export const noControl: Control = { role: null, self: '', mayAsk: false, holder:
 const AHEAD_MS = 3_000;
 const MAX_ASKS = 8;
 
-const mayHold = (role: Role | null): boolean => role === 'operator' || role === 'admin';
+export const mayHold = (role: Role | null): boolean => role === 'operator' || role === 'admin';
 export const holds = (control: Control): boolean => control.self !== '' && control.holder?.identity === control.self;
 
 /** The state in one word; the button says it in more. */
