@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessioncast_agent.audience import Person
+from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.errors import ControlRefused
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ async def shim_control(desk: ControlDesk, body: dict[str, Any]) -> dict[str, Any
     if not person.identity or action not in ACTIONS:
         raise ControlRefused(_MALFORMED, "malformed request for control")
     if person.identity not in desk.people:
-        desk.people.expect(person)
+        desk.people.expect(person, monotonic_us())
     if action in {"grant", "deny"}:
         if not isinstance(target, str) or not target:
             raise ControlRefused(_MALFORMED, f"{action} needs a target")
