@@ -246,6 +246,8 @@ class AgentSession:
                     await room.local_participant.set_attributes(attributes)
             except (TimeoutError, RuntimeError) as error:
                 log.debug("attributes not set: %s", error)
+                self._attributes_due.set()  # what late joiners must know is not left out
+                await asyncio.sleep(ATTRIBUTES_TIMEOUT_S)
 
     # -- the audience ------------------------------------------------------------------------
 
