@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto.ffi_pb2 import FfiRequest
+from livekit.rtc._utils import get_address
 
 from support.agent_process import call
 from support.shim_process import ShimProcess
@@ -113,6 +116,33 @@ class Operator:
             f"{identity or 'nobody'} has control",
             within_s,
         )
+
+
+async def flood(
+    room: rtc.Room, agent: str, topic: str, text: str, *, per_s: int, seconds: float
+) -> int:
+    """Send the same packet again and again without waiting for any; how many it was.
+
+    Past the SDK's `publish_data`, which manages some hundred a second: each call waits for an event
+    that all others look at too.
+    """
+    payload = text.encode()
+    request = FfiRequest()
+    request.publish_data.local_participant_handle = room.local_participant._ffi_handle.handle
+    request.publish_data.data_ptr = get_address(payload)
+    request.publish_data.data_len = len(payload)
+    request.publish_data.reliable = True
+    request.publish_data.topic = topic
+    request.publish_data.destination_identities.append(agent)
+    began, sent = time.monotonic(), 0
+    while (elapsed := time.monotonic() - began) < seconds:
+        for _ in range(int(elapsed * per_s) - sent):
+            FfiClient.instance.request(request)
+            sent += 1
+            if time.monotonic() - began > seconds:
+                break
+        await asyncio.sleep(0.005)
+    return sent
 
 
 @contextlib.asynccontextmanager

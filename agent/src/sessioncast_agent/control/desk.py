@@ -46,9 +46,10 @@ from sessioncast_agent.control.messages import (
 from sessioncast_agent.control.outbox import NOTICE, Outbox
 from sessioncast_agent.control.people import People
 from sessioncast_agent.control.record import InputRecord
-from sessioncast_agent.control.shim import shim_ban, shim_control
+from sessioncast_agent.control.shim import shim_control
 from sessioncast_agent.control.tell import ANSWER_MS, Teller
 from sessioncast_agent.errors import ControlRefused
+from sessioncast_agent.inputs import InputEvent
 from sessioncast_agent.stages import ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
 
@@ -99,6 +100,10 @@ class ControlDesk(Stage):
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Be told of every grant, loss, request and refusal; called on the loop."""
         self._teller.listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[Change], None]) -> None:
+        """And no more."""
+        self._teller.listeners.remove(listener)
 
     def person(self, identity: str) -> Person | None:
         """Who this is, if the shim has said so (or the token that it signed)."""
@@ -195,6 +200,11 @@ class ControlDesk(Stage):
         """A program or page introduces itself: its own topic for input."""
         return {"topic": self.people.hello(self._known(identity).identity)}
 
+    def noted(self, person: Person, events: list[InputEvent]) -> None:
+        """What `check_holder` has allowed was done elsewhere (an existing VNC server)."""
+        if events:
+            self._record.acted(person, self.lease.number, self._place.frame_id(), events)
+
     def note(self, kind: str, person: Person, fields: dict[str, Any]) -> None:
         """Keep in the audit what else somebody did."""
         self._record.note(kind, person, self.lease.number, fields)
@@ -219,7 +229,12 @@ class ControlDesk(Stage):
 
     def shim_methods(self) -> dict[str, ShimMethod]:
         """See Stage."""
-        return {"shim.control": partial(shim_control, self), "shim.ban": partial(shim_ban, self)}
+        return {"shim.control": partial(shim_control, self)}
+
+    def banned(self, identity: str, until_us: int) -> None:
+        """See Stage."""
+        del until_us  # no identity is given out twice
+        self.ban(identity)
 
     def attributes(self) -> dict[str, str]:
         """See Stage."""

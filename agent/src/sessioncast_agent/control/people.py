@@ -38,12 +38,12 @@ class People:
     def __contains__(self, identity: str) -> bool:
         return self.get(identity) is not None
 
-    def expect(self, person: Person, now_us: int) -> None:
-        """The shim gave this one a token."""
+    def expect(self, person: Person, coming_us: int | None = None) -> None:
+        """The shim said who this is; `coming_us` when it gave a token for the room just now."""
         if person.identity in self._banned:
             return
-        if person.role in STEERING:
-            self._coming[person.identity] = now_us
+        if coming_us is not None and person.role in STEERING:
+            self._coming[person.identity] = coming_us
         self._known.pop(person.identity, None)
         if len(self._known) >= MAX_PEOPLE:
             del self._known[next(iter(self._known))]
