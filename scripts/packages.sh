@@ -13,8 +13,8 @@ PACKAGES=(
     pulseaudio pulseaudio-utils
     # narration, and the other sound server that the tests run with
     espeak-ng pipewire pipewire-pulse wireplumber
-    # colour conversion of the agent, called through ctypes
-    libyuv0
+    # colour conversion and capture of the agent, called through ctypes
+    libyuv0 libxcb1 libxcb-shm0 libxcb-damage0
     # the interpreter's own virtual environments, and what Node from PyPI is linked with
     python3-venv libatomic1
     # keysyms and characters of the agent's keyboard, called through ctypes

@@ -28,6 +28,11 @@ def arguments() -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--quick", action="store_true", help="720p, one run, short windows (7 min)")
     mode.add_argument(
+        "--targets",
+        action="store_true",
+        help="only the cells that a target is judged by, pooled (15 min); writes their table",
+    )
+    mode.add_argument(
         "--full",
         action="store_true",
         help="both sizes, three runs, every extra, a soak of 10 min (75 min; default)",
@@ -46,8 +51,31 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def publish_targets(results: dict[str, Any], out: Path, *, docs: bool) -> None:
+    """Write the target table of a run with `--targets`; the full run's tables stay as they are."""
+    text = report.targets_markdown(results)
+    markers = (report.TARGETS_BEGIN, report.TARGETS_END)
+    report.write(out / "performance.md", text, *markers)
+    if docs:
+        short = json.dumps(runner.without_samples(results), indent=1) + "\n"
+        (DOCS / "performance").mkdir(exist_ok=True)
+        (DOCS / "performance" / "targets.json").write_text(short)
+        report.write(DOCS / "performance.md", text, *markers)
+
+
 def publish(results: dict[str, Any], out: Path, *, docs: bool) -> None:
     """Write the report and plots into the run's directory, and into docs if asked."""
+    if results["mode"] == "targets":
+        publish_targets(results, out, docs=docs)
+    else:
+        publish_full(results, out, docs=docs)
+    sys.stdout.write(report.targets_table(results) + "\n")
+    for failure in results["failures"]:
+        sys.stdout.write(f"failed: {failure['sitting']}: {failure['reason']}\n")
+
+
+def publish_full(results: dict[str, Any], out: Path, *, docs: bool) -> None:
+    """Write every table and plot."""
     names = plots.draw(results, out / "performance")
     report.write(out / "performance.md", report.markdown(results, names))
     if docs:
@@ -56,9 +84,6 @@ def publish(results: dict[str, Any], out: Path, *, docs: bool) -> None:
         short = json.dumps(runner.without_samples(results), indent=1) + "\n"
         (directory / "results.json").write_text(short)
         report.write(DOCS / "performance.md", report.markdown(results, names))
-    sys.stdout.write(report.targets_table(results) + "\n")
-    for failure in results["failures"]:
-        sys.stdout.write(f"failed: {failure['sitting']}: {failure['reason']}\n")
 
 
 async def measure(chosen: plan.Plan, out: Path, soak_minutes: float) -> dict[str, Any]:
@@ -77,14 +102,15 @@ def main() -> int:
         results = json.loads(args.report.read_text())
         publish(results, args.report.parent, docs=args.docs)
         return 0
-    mode = "quick" if args.quick else "full"
+    mode = "quick" if args.quick else "targets" if args.targets else "full"
     only = [name for name in args.only.split(",") if name]
     try:
         chosen = plan.make(mode, only, args.runs)
     except ValueError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    soak_minutes = args.soak if args.soak is not None else (0 if args.quick or only else 10)
+    usual_soak = {"quick": 0.0, "targets": plan.TARGETS_SOAK_MIN, "full": 10.0}[mode]
+    soak_minutes = args.soak if args.soak is not None else (0 if only else usual_soak)
     if soak_minutes:
         soak = plan.Sitting("sessioncast", "720p", 0, scenes=(), extra="soak")
         chosen = plan.Plan(chosen.mode, chosen.timing, (*chosen.sittings, soak))

@@ -49,7 +49,7 @@ async def received(bench: Bench) -> list[int]:
 async def viewers(bench: Bench, say: Say) -> list[Record]:
     """CPU and latency by the number of viewers; one viewer again at the end shows the drift."""
     counts = VIEWERS.get(bench.sitting.system, (1, 2, 4))
-    if bench.timing is plan.QUICK_TIMING:
+    if bench.timing.few_viewers:
         counts = (counts[0], counts[-1])
     bench.painter.start("busy30")
     await bench.show()
@@ -116,7 +116,7 @@ async def join(bench: Bench, say: Say) -> list[Record]:
     await asyncio.sleep(bench.timing.leave_s)
     await open_page(viewer)
     joins = []
-    for _ in range(3 if bench.timing is plan.QUICK_TIMING else 10):
+    for _ in range(bench.timing.joins):
         await viewer.evaluate("() => bench.forget()")
         began_us = barcode.clock_us()
         url, token = await asyncio.to_thread(system.offer)

@@ -23,6 +23,8 @@ class Timing:
     slow_window_s: float = 20.0  # for scenes of few changes
     idle_window_s: float = 15.0
     leave_s: float = 12.0  # until a publisher knows that nobody watches
+    joins: int = 10
+    few_viewers: bool = False  # the fewest and the most viewers only
 
     def window(self, scene: str) -> float:
         """Return the length of a scene's window."""
@@ -32,8 +34,26 @@ class Timing:
 
 
 QUICK_TIMING = Timing(
-    warmup_s=4.0, settle_s=1.5, window_s=5.0, slow_window_s=7.0, idle_window_s=5.0, leave_s=8.0
+    warmup_s=4.0,
+    settle_s=1.5,
+    window_s=5.0,
+    slow_window_s=7.0,
+    idle_window_s=5.0,
+    leave_s=8.0,
+    joins=3,
+    few_viewers=True,
 )
+TARGETS_TIMING = Timing(
+    warmup_s=4.0,
+    settle_s=1.5,
+    window_s=8.0,
+    slow_window_s=12.0,
+    idle_window_s=8.0,
+    leave_s=8.0,
+    joins=4,
+    few_viewers=True,
+)
+TARGETS_RUNS, TARGETS_SOAK_MIN = 3, 4.0
 
 
 @dataclass(frozen=True)
@@ -69,19 +89,27 @@ class Plan:
 
 def estimate_s(sitting: Sitting, timing: Timing) -> float:
     """Estimate one sitting."""
-    fixed = {"unwatched": 8 + timing.leave_s + 10, "viewers": 40, "start": 25, "join": 60}
+    fixed = {
+        "unwatched": 2 + timing.leave_s + 2 * timing.window_s,
+        "viewers": 5 * (timing.window_s + 6) * (0.6 if timing.few_viewers else 1),
+        "start": 20,
+        "join": timing.leave_s + timing.joins * (timing.leave_s + 1),
+    }
     scenes = sum(timing.settle_s + timing.window(scene) for scene in sitting.scenes)
     return 9 + timing.warmup_s + scenes + fixed.get(sitting.extra or "", 15 if sitting.extra else 0)
 
 
 def make(mode: str, only: Iterable[str] = (), runs: int | None = None) -> Plan:
-    """Return the plan of `quick` or `full`; `only` keeps the named systems, sizes and extras."""
+    """Return the plan of `quick`, `targets` or `full`; `only` keeps what it names."""
+    if mode == "targets":
+        sittings = _kept(_target_sittings(runs or TARGETS_RUNS), set(only))
+        return Plan(mode, TARGETS_TIMING, tuple(sittings))
     quick = mode == "quick"
     timing = QUICK_TIMING if quick else Timing()
     sizes = ("720p",) if quick else tuple(SIZES)
     scenes = QUICK_SCENES if quick else SCENES
     runs = runs or (1 if quick else 3)
-    sittings: list[Sitting] = []
+    sittings = []
     for run in range(runs):
         for size in sizes:
             # systems take turns, each run in another order, so that drift hits all alike
@@ -101,6 +129,22 @@ def make(mode: str, only: Iterable[str] = (), runs: int | None = None) -> Plan:
     if not quick:
         sittings.append(Sitting("selkies", "720p", 0, scenes=(), extra="pulse"))
     return Plan(mode, timing, tuple(_kept(sittings, set(only))))
+
+
+def _target_sittings(runs: int) -> list[Sitting]:
+    """Return the cells that a target is judged by; ours and Selkies' in turn, `runs` of busy."""
+    sittings = []
+    for run in range(runs):
+        scenes = ("busy", "scroll", "still", "idle") if run < 2 else ("busy",)
+        pair = ("sessioncast", "selkies") if run % 2 == 0 else ("selkies", "sessioncast")
+        sittings += [Sitting(system, "720p", run, scenes=scenes) for system in pair]
+        if run == 0:
+            others = ("raw", "novnc")
+            sittings += [Sitting(name, "720p", 0, scenes=("busy", "still")) for name in others]
+            pair = ("sessioncast", "raw")
+            sittings += [Sitting(name, "720p", 0, 30, ("busy",)) for name in pair]
+    extras = ("viewers", "unwatched", "start", "join")
+    return sittings + [Sitting("sessioncast", "720p", 0, scenes=(), extra=x) for x in extras]
 
 
 def _kept(sittings: list[Sitting], only: set[str]) -> list[Sitting]:

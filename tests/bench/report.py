@@ -8,6 +8,7 @@ from bench.systems import SYSTEMS
 
 NONE = "\N{EN DASH}"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+TARGETS_BEGIN, TARGETS_END = "<!-- bench:targets:begin -->", "<!-- bench:targets:end -->"
 Record = dict[str, Any]
 
 
@@ -224,13 +225,30 @@ def markdown(results: Record, plots: list[str]) -> str:
     return "\n\n".join(parts)
 
 
-def write(document: Path, text: str) -> None:
+def targets_markdown(results: Record) -> str:
+    """Return what a run of the targets alone says: the table, and the cells behind it."""
+    parts = [_facts(results), targets_table(results)]
+    for scene in SCENES:
+        table = scene_table(results, "720p", scene)
+        if table:
+            parts += [f"#### {scene}", table]
+    half = scene_table(results, "720p", "busy", 30)
+    if half:
+        parts += ["#### busy, at most 30 fps", half]
+    many = _viewers_table(results)
+    if many:
+        parts += ["#### viewers (busy screen at 30 Hz)", many]
+    lines = _extras(results) + [f"- failed: {f['sitting']}" for f in results["failures"]]
+    return "\n\n".join([*parts, "\n".join(lines)])
+
+
+def write(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Put the text between the markers of a document, or at its end if it has none."""
     old = document.read_text() if document.is_file() else "# Performance\n"
-    block = f"{BEGIN}\n\n{text}\n\n{END}"
-    if BEGIN in old and END in old:
-        head, rest = old.split(BEGIN, 1)
-        new = head + block + rest.split(END, 1)[1]
+    block = f"{begin}\n\n{text}\n\n{end}"
+    if begin in old and end in old:
+        head, rest = old.split(begin, 1)
+        new = head + block + rest.split(end, 1)[1]
     else:
         new = f"{old.rstrip()}\n\n{block}\n"
     document.parent.mkdir(parents=True, exist_ok=True)

@@ -109,6 +109,17 @@ def test_only_keeps_what_is_named_and_refuses_what_it_does_not_know() -> None:
         plan.make("quick", ["nonsense"])
 
 
+def test_a_run_of_the_targets_takes_a_quarter_of_an_hour_and_leaves_no_target_out() -> None:
+    chosen = plan.make("targets")
+    assert chosen.seconds() + plan.TARGETS_SOAK_MIN * 60 <= 15 * 60
+    cells = {(s.system, s.fps, scene) for s in chosen.sittings for scene in s.scenes}
+    for system in ("sessioncast", "selkies", "raw", "novnc"):
+        assert {(system, 60, "busy"), (system, 60, "still")} <= cells
+    assert {("sessioncast", 60, "idle"), ("selkies", 60, "idle"), ("raw", 30, "busy")} <= cells
+    extras = {s.extra for s in chosen.sittings if s.extra}
+    assert extras == {"viewers", "unwatched", "start", "join"}
+
+
 def test_systems_take_turns() -> None:
     first = [s.system for s in plan.make("full").sittings[:5]]
     assert sorted(first) == sorted(plan.ORDER)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
@@ -75,9 +76,11 @@ class Browsers:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
 
-    async def guest(self, width: int = 1440, height: int = 900) -> Guest:
-        """A browser profile that has never been here."""
-        context = await self._browser.new_context(viewport={"width": width, "height": height})
+    async def guest(self, width: int = 1440, height: int = 900, **more: Any) -> Guest:
+        """A browser profile that has never been here; `more` goes to Playwright's new_context."""
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height}, **more
+        )
         await context.add_init_script(NOTE_VIOLATIONS)
         page = await context.new_page()
         guest = Guest(context, page)

@@ -1,7 +1,10 @@
 /**
- * The remote pointer: topic `cursor` (docs/protocol.md) drawn as an overlay in desktop coordinates.
+ * The remote pointer: topic `cursor` (docs/protocol.md) drawn as an overlay in desktop coordinates, or worn by
+ * the page's own pointer where that is the one that moves it. Never both, never none.
  * Parsing is pure; the drawing is one small canvas moved by a transform.
  */
+
+import { cssCursor } from './control/csscursor';
 
 export type CursorMessage =
   | { type: 'img'; hash: string; width: number; height: number; hotX: number; hotY: number; png: Uint8Array<ArrayBuffer> }
@@ -49,7 +52,7 @@ function decodeBase64(base64: string): Uint8Array<ArrayBuffer> | null {
   }
 }
 
-interface Shape {
+export interface Shape {
   width: number;
   height: number;
   hotX: number;
@@ -69,6 +72,11 @@ export class CursorOverlay {
   #scale = 1;
   #embedded = false;
   #frame = 0;
+  /** The element over which the page's own pointer has the remote shape. */
+  #worn: HTMLElement | null = null;
+  #wears = '';
+  /** Where the pointer will be once the session has heard of it (touch). */
+  #predicted: { x: number; y: number } | null = null;
 
   constructor() {
     this.element = document.createElement('canvas');
@@ -94,6 +102,27 @@ export class CursorOverlay {
   setScale(scale: number): void {
     this.#scale = scale;
     this.#schedule();
+  }
+
+  /** The page's own pointer over this element is the remote one: it wears the shape, and nothing is drawn. */
+  wear(element: HTMLElement | null): void {
+    if (element === this.#worn) return;
+    if (this.#worn) this.#worn.style.cursor = '';
+    this.#worn = element;
+    this.#wears = '';
+    // At once: between two frames there must not be two pointers.
+    this.#draw();
+  }
+
+  /** Draw it there already; null: where the session says. */
+  predict(at: { x: number; y: number } | null): void {
+    this.#predicted = at;
+    this.#schedule();
+  }
+
+  /** The last known place, in pixels of the desktop. */
+  get place(): { x: number; y: number } | null {
+    return this.#predicted ?? this.#at;
   }
 
   receive(payload: Uint8Array): void {
@@ -139,20 +168,38 @@ export class CursorOverlay {
   }
 
   #draw(): void {
+    cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    const at = this.#at;
-    this.element.hidden = this.#embedded || !at?.visible;
-    if (!at || this.element.hidden) return;
-    const known = this.#shapes.get(at.hash);
+    const at = this.#at ?? (this.#predicted ? { ...this.#predicted, hash: '', visible: true } : null);
+    const known = this.#shapes.get(at?.hash ?? '');
     const shape = known?.bitmap ? known : ARROW;
+    const worn = this.#worn !== null && this.#wear(this.#worn, shape, at?.visible ?? true, at?.hash ?? '');
+    this.element.hidden = worn || this.#embedded || !at?.visible;
+    if (!at || this.element.hidden) return;
     if (this.#drawn !== (shape === ARROW ? '' : at.hash)) {
       this.#paint(shape);
       this.#drawn = shape === ARROW ? '' : at.hash;
     }
     const scale = Math.max(this.#scale, MIN_SCALE);
-    const x = at.x * this.#scale - shape.hotX * scale;
-    const y = at.y * this.#scale - shape.hotY * scale;
-    this.element.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    const { x: left, y: top } = this.#predicted ?? at;
+    this.element.style.transform = `translate(${left * this.#scale - shape.hotX * scale}px, ${top * this.#scale - shape.hotY * scale}px) scale(${scale})`;
+  }
+
+  /** False if no browser would show a pointer of this size: then it is drawn after all. */
+  #wear(element: HTMLElement, shape: Shape, visible: boolean, hash: string): boolean {
+    const scale = Math.max(this.#scale, MIN_SCALE);
+    const wanted = this.#embedded || !visible ? 'none' : `${shape === ARROW ? '' : hash}@${scale.toFixed(3)}`;
+    if (wanted === this.#wears) return !(element.style.cursor === 'none' && wanted !== 'none');
+    this.#wears = wanted;
+    if (wanted === 'none' || shape === ARROW || !shape.bitmap) {
+      element.style.cursor = wanted === 'none' ? 'none' : 'default';
+      return true;
+    }
+    const fits = cssCursor(shape.bitmap, shape, scale, hash, (value) => {
+      if (this.#wears === wanted && this.#worn === element) element.style.cursor = value;
+    });
+    if (!fits) element.style.cursor = 'none';
+    return fits;
   }
 
   #paint(shape: Shape): void {

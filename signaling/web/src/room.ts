@@ -76,7 +76,7 @@ export interface RoomHandlers {
 /** The SDK may try to resume this often; then our own loop takes over with a fresh offer. */
 const RESUME_DELAYS_MS = [100, 800];
 /** Byte streams that the agent may send. */
-const STREAM_TOPICS = ['clipboard', 'screenshot'];
+const STREAM_TOPICS = ['clipboard', 'screenshot', 'download'];
 const SOUND_TRACKS: readonly string[] = ['desktop-audio', 'narration'];
 const SPEECH_BITRATE_BPS = 48_000;
 const MAX_STREAM_BYTES = 16_000_000;
@@ -319,7 +319,9 @@ const NOT_ANSWERED: Record<number, string> = {
 
 function callError(error: unknown): CallError {
   if (!(error instanceof RpcError)) return new CallError(0, 'The session cannot be reached.');
-  return new CallError(error.code, NOT_ANSWERED[error.code] ?? (error.message || 'The session refused.'));
+  // The agent's own refusals use some of the same codes; they are sentences in small letters, the SDK's are titles.
+  const own = /^[a-z]/.test(error.message);
+  return new CallError(error.code, (own ? null : NOT_ANSWERED[error.code]) ?? (error.message || 'The session refused.'));
 }
 
 function connectWords(error: unknown): string {

@@ -1,4 +1,4 @@
-/** Where the picture lies on the stage: fitted or 1:1 in device pixels. Pure arithmetic, and the seam for pointer input. */
+/** Where the picture lies on the stage: fitted or 1:1 in device pixels. Pure arithmetic. */
 
 export type Mode = 'fit' | 'actual';
 
@@ -37,14 +37,6 @@ export function place(stage: Size, desktop: Size, mode: Mode, pixelRatio: number
     top: onPixel(Math.max(0, (stage.height - height) / 2)),
     integer: snapped && whole >= 2,
   };
-}
-
-/** Page point (relative to the picture's corner) → desktop pixel; null outside. Issue 4 sends these. */
-export function toDesktop(point: { x: number; y: number }, placement: Placement, desktop: Size): { x: number; y: number } | null {
-  const x = point.x / placement.scale;
-  const y = point.y / placement.scale;
-  if (x < 0 || y < 0 || x >= desktop.width || y >= desktop.height) return null;
-  return { x, y };
 }
 
 /** `"1280x720"` of the agent's attribute; null if it is not a size. */

@@ -6,7 +6,7 @@ import { LatencyRing, percentile } from '../src/latency';
 import { parsePath } from '../src/router';
 import { rates, readReport } from '../src/stats';
 import { isSessionId, toJoinAnswer, toOffer, toSession } from '../src/types';
-import { parseSize, place, toDesktop, visibleSize } from '../src/viewport';
+import { parseSize, place, visibleSize } from '../src/viewport';
 
 describe('session ids and paths', () => {
   it.each(['a', 'demo', 'build-42', '0', `a${'-'.repeat(61)}b`])('%s is one', (id) => expect(isSessionId(id)).toBe(true));
@@ -139,12 +139,9 @@ describe('viewport', () => {
     expect(visibleSize(video, { width: 1920, height: 1080 })).toEqual(video);
     expect(visibleSize(video, null)).toEqual(video);
   });
-  it('reads sizes, and points', () => {
+  it('reads sizes', () => {
     expect(parseSize('1279x719')).toEqual({ width: 1279, height: 719 });
     for (const bad of [undefined, '', '0x5', '12', 'axb', '1x2x3', '999999x1']) expect(parseSize(bad)).toBeNull();
-    const placement = place({ width: 1440, height: 900 }, desktop, 'fit', 1);
-    expect(toDesktop({ x: 112.5, y: 0 }, placement, desktop)).toEqual({ x: 100, y: 0 });
-    expect(toDesktop({ x: 1440, y: 0 }, placement, desktop)).toBeNull();
   });
 });
 
@@ -162,7 +159,7 @@ describe('explorer', () => {
     expect(names({ query: 'TEAM=qa' })).toEqual(['c']);
     expect(names({ query: 'b live' })).toEqual(['b-2', 'b-10']);
     expect(names({ query: 'zzz' })).toEqual([]);
-    expect(counts(all)).toEqual({ live: 2, starting: 2, ended: 1 });
+    expect(counts(all)).toEqual({ live: 2, starting: 2, ended: 1, recorded: 0 });
   });
   it('tells ages', () => {
     const now = Date.parse('2026-11-23T10:00:00Z');

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from sessioncast_agent.errors import EncodeFailed
+from sessioncast_agent.video import x264
 from sessioncast_agent.video.convert import Converter
-from sessioncast_agent.video.h264 import H264Encoder, contains_idr
+from sessioncast_agent.video.direct import DirectEncoder, open_encoder
+from sessioncast_agent.video.h264 import Encoder, H264Encoder, contains_idr
 
 pytestmark = pytest.mark.unit
 
@@ -48,12 +50,23 @@ def psnr(a: av.VideoFrame, b: av.VideoFrame) -> float:
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
 
+def make_encoder(kind: str, width: int, height: int, ceiling_bps: int) -> Encoder:
+    if kind == "vbv":
+        return H264Encoder(width, height, 60, ceiling_bps)
+    library = x264.load()
+    assert library is not None, "PyAV brings a libx264 that is known"
+    return DirectEncoder(library, width, height, 60, ceiling_bps)
+
+
+both = pytest.mark.parametrize("kind", ["direct", "vbv"])
+
+
 class Pipe:
     """Convert, encode, decode, with a real decoder at the end."""
 
-    def __init__(self, ceiling_bps: int = 8_000_000) -> None:
+    def __init__(self, kind: str, ceiling_bps: int = 8_000_000) -> None:
         self.converter = Converter()
-        self.encoder = H264Encoder(WIDTH, HEIGHT, 60, ceiling_bps)
+        self.encoder = make_encoder(kind, WIDTH, HEIGHT, ceiling_bps)
         self.decoder = av.CodecContext.create("h264", "r")
         self.sizes: list[int] = []
 
@@ -66,8 +79,9 @@ class Pipe:
         return picture, shown[0], unit.keyframe
 
 
-def test_each_idr_carries_sps_and_pps_and_nothing_else_is_an_idr() -> None:
-    encoder, converter = H264Encoder(WIDTH, HEIGHT, 60, 2_000_000), Converter()
+@both
+def test_each_idr_carries_sps_and_pps_and_nothing_else_is_an_idr(kind: str) -> None:
+    encoder, converter = make_encoder(kind, WIDTH, HEIGHT, 2_000_000), Converter()
     for number in range(12):
         picture = converter.convert(bgr0(text_like(number)))
         unit = encoder.encode(picture, idr=number % 5 == 0, captured_us=0, fresh=True)
@@ -80,8 +94,9 @@ def test_each_idr_carries_sps_and_pps_and_nothing_else_is_an_idr() -> None:
         assert ({7, 8, 5} <= kinds) if unit.keyframe else (kinds <= {1, 6})
 
 
-def test_the_stream_says_its_colours_and_is_constrained_baseline() -> None:
-    pipe = Pipe()
+@both
+def test_the_stream_says_its_colours_and_is_constrained_baseline(kind: str) -> None:
+    pipe = Pipe(kind)
     _, shown, _ = pipe.run(text_like(1), idr=True)
     assert (shown.color_range, shown.colorspace) == (1, 6)
     sps = pipe.encoder
@@ -94,8 +109,9 @@ def test_the_stream_says_its_colours_and_is_constrained_baseline() -> None:
     assert constraints & 0x40  # constraint_set1: the constrained baseline that browsers negotiate
 
 
-def test_a_still_picture_is_near_lossless_and_an_idr_does_not_pulse() -> None:
-    pipe = Pipe()
+@both
+def test_a_still_picture_is_near_lossless_and_an_idr_does_not_pulse(kind: str) -> None:
+    pipe = Pipe(kind)
     still = text_like(3)
     pipe.run(still, idr=True)
     for _ in range(40):
@@ -108,9 +124,10 @@ def test_a_still_picture_is_near_lossless_and_an_idr_does_not_pulse() -> None:
     assert np.abs(luma(before) - luma(after)).max() <= 8
 
 
-def test_a_storm_stays_under_the_ceiling_and_the_rest_is_sharpened_after_it() -> None:
+@both
+def test_a_storm_stays_under_the_ceiling_and_the_rest_is_sharpened_after_it(kind: str) -> None:
     ceiling_bps = 2_000_000
-    pipe = Pipe(ceiling_bps)
+    pipe = Pipe(kind, ceiling_bps)
     for number in range(60):
         pipe.run(noise(number))
     assert pipe.encoder.limited
@@ -122,9 +139,41 @@ def test_a_storm_stays_under_the_ceiling_and_the_rest_is_sharpened_after_it() ->
     assert psnr(source, shown) > 45
 
 
-def test_a_size_that_libx264_cannot_take_is_named() -> None:
+@both
+def test_a_size_that_libx264_cannot_take_is_named(kind: str) -> None:
     with pytest.raises(EncodeFailed, match="0x0"):
-        H264Encoder(0, 0, 60, 1_000_000)
+        make_encoder(kind, 0, 0, 1_000_000)
+
+
+def test_a_low_ceiling_is_left_to_the_encoder_that_keeps_each_picture_within_it() -> None:
+    assert isinstance(open_encoder(1280, 720, 60, 8_000_000), DirectEncoder)
+    assert isinstance(open_encoder(1280, 720, 60, 1_000_000), H264Encoder)
+
+
+@both
+def test_a_small_change_of_a_still_picture_is_sharp_at_once(kind: str) -> None:
+    pipe = Pipe(kind)
+    page = text_like(6)
+    pipe.run(page, idr=True)
+    for _ in range(40):
+        pipe.run(page)
+    page[20:36, 40:48] = 120
+    source, shown, _ = pipe.run(page)
+    assert psnr(source, shown) > 45
+
+
+def test_a_change_of_everything_is_coarse_first_and_sharp_within_half_a_second() -> None:
+    pipe = Pipe("direct")
+    assert isinstance(pipe.encoder, DirectEncoder)
+    for _ in range(40):
+        pipe.run(text_like(7))
+    pipe.sizes.clear()
+    pipe.run(text_like(8))
+    assert pipe.encoder.last_qp >= 18
+    for _ in range(29):
+        source, shown, _ = pipe.run(text_like(8))
+    assert psnr(source, shown) > 45
+    assert max(pipe.sizes) < 8_000_000 / 8 / 4
 
 
 @pytest.mark.parametrize(

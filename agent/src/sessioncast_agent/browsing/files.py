@@ -35,7 +35,8 @@ class Uploads:
     async def receive(self, reader: Any, identity: str) -> None:
         """Read one stream to its end, or drop it."""
         info = reader.info
-        key = (identity, str((info.attributes or {}).get("prompt", ""))[:64])
+        attributes = info.attributes or {}
+        key = (identity, str(attributes.get("prompt", ""))[:64])
         data = bytearray()
         try:
             async with asyncio.timeout(TRANSFER_TIMEOUT_S):
@@ -51,7 +52,7 @@ class Uploads:
             await reader.close()
         files = self._files.setdefault(key, [])
         if len(files) < MAX_FILES:
-            name = Path(info.name or "file").name[:200]
+            name = Path(attributes.get("name") or info.name or "file").name[:200]
             files.append(Upload(name, (info.mime_type or "")[:100], bytes(data)))
         while len(self._files) > MAX_PROMPTS:
             self._files.popitem(last=False)
@@ -85,6 +86,7 @@ async def send_download(room: rtc.Room, identity: str, download: Download, path:
     """Send a finished download in parts that the page puts together; how many parts."""
     data = await asyncio.to_thread(path.read_bytes)
     parts = max(1, -(-len(data) // PART_BYTES))
+    about = {"id": download.id, "name": download.name, "parts": str(parts)}
     mime = mimetypes.guess_type(download.name)[0] or "application/octet-stream"
     try:
         for number in range(parts):
@@ -94,7 +96,7 @@ async def send_download(room: rtc.Room, identity: str, download: Download, path:
                     download.name,
                     total_size=len(piece),
                     mime_type=mime,
-                    attributes={"id": download.id, "part": str(number), "parts": str(parts)},
+                    attributes=about | {"part": str(number)},
                     destination_identities=[identity],
                     topic=DOWNLOAD,
                 )

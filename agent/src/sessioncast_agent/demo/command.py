@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.config import CursorMode, check_fps, check_session, parse_bitrate_bps
 from sessioncast_agent.demo.errors import CannotDemo
 from sessioncast_agent.errors import CannotStart
@@ -42,6 +43,16 @@ def demo_command(
     cursor: Annotated[
         CursorMode | None, typer.Option(help="The pointer apart from the picture, or in it.")
     ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser", help="A headless Chromium over DevTools instead of a desktop."),
+    ] = False,
+    allow_url: Annotated[
+        list[str] | None, typer.Option(help="With --browser: only these addresses.")
+    ] = None,
+    deny_url: Annotated[
+        list[str] | None, typer.Option(help="With --browser: never these addresses.")
+    ] = None,
     logs: Annotated[
         Path | None, typer.Option(file_okay=False, help="Keep the parts' logs in this folder.")
     ] = None,
@@ -49,7 +60,7 @@ def demo_command(
         bool, typer.Option("--json", help="One line of JSON on stdout once it is up.")
     ] = False,
 ) -> None:
-    """Start a whole desktop session on this machine and print a link to watch it.
+    """Start a whole desktop (or browser) session on this machine and print a link to watch it.
 
     X server, XFCE, sound, LiveKit, signaling and agent all run as children; Ctrl-C ends them and
     leaves nothing behind.
@@ -68,10 +79,15 @@ def demo_command(
         if max_bitrate is not None:
             parse_bitrate_bps(max_bitrate)
             agent_options += ["--max-bitrate", max_bitrate]
+        UrlPolicy.from_lists(allow_url or [], deny_url or [])
+        if (allow_url or deny_url) and not browser:
+            raise CannotDemo("--allow-url and --deny-url belong to --browser")
     except (CannotDemo, CannotStart) as error:
         report.say(f"sessioncast demo: {error}")
         raise typer.Exit(CannotDemo.exit_code) from error
+    for option, patterns in (("--allow-url", allow_url), ("--deny-url", deny_url)):
+        agent_options += [word for pattern in patterns or [] for word in (option, pattern)]
     if cursor is not None:
         agent_options += ["--cursor", cursor.value]
-    options = Options(session, width_px, height_px, port, agent_options, logs)
+    options = Options(session, width_px, height_px, port, agent_options, logs, browser)
     raise typer.Exit(run_demo(options, report))

@@ -22,6 +22,7 @@ from sessioncast_agent.demo.report import Report, Result
 from sessioncast_agent.demo.sfu import Sfu, start_sfu
 from sessioncast_agent.demo.shim import Shim, start_shim
 from sessioncast_agent.demo.sound import start_sound
+from sessioncast_agent.demo.webbrowser import start_browser
 from sessioncast_agent.demo.workspace import Workspace, require_programs
 
 _LIVE_LIMIT_S = 30.0
@@ -41,6 +42,7 @@ class Options:
     port: int | None
     agent_options: list[str]
     logs: Path | None
+    browser: bool = False
 
 
 async def _together(*parts: Coroutine[Any, Any, None]) -> None:
@@ -62,8 +64,11 @@ class Demo:
         self._workspace = workspace
         self._crew = Crew(workspace.log, workspace.marker)
         self._stop = asyncio.Event()
-        self._display_ready = asyncio.Event()
+        self._source_ready = asyncio.Event()
+        self._sound_ready = asyncio.Event()
+        self._source: list[str] = []  # what the agent is told to show
         self._display: Display | None = None
+        self._cdp_url: str | None = None
         self._pids: dict[str, int] = {}
 
     async def run(self) -> int:
@@ -123,18 +128,17 @@ class Demo:
 
     async def _start(self) -> Result:
         options, workspace = self._options, self._workspace
-        self._report.say("sessioncast demo: starting a desktop session on this machine")
-        browser = desktop.browser_command(workspace)
-        size = {"width_px": options.width_px, "height_px": options.height_px}
-        furnish(workspace, session=options.session, browser=browser, **size)
+        kind = "browser" if options.browser else "desktop"
+        self._report.say(f"sessioncast demo: starting a {kind} session on this machine")
+        if not options.browser:
+            browser = desktop.browser_command(workspace)
+            size = {"width_px": options.width_px, "height_px": options.height_px}
+            furnish(workspace, session=options.session, browser=browser, **size)
         timeout = aiohttp.ClientTimeout(total=_HTTP_LIMIT_S)
         async with aiohttp.ClientSession(timeout=timeout) as http, self._report.patience():
             found: dict[str, Any] = {}
-            await _together(
-                self._start_screen(), self._start_sound(), self._start_stream(http, found)
-            )
-        if self._display is None:
-            raise DemoError("the display is gone.")
+            screen = self._start_browser(http) if options.browser else self._start_screen()
+            await _together(screen, self._start_sound(), self._start_stream(http, found))
         sfu: Sfu = found["sfu"]
         shim: Shim = found["shim"]
         return Result(
@@ -143,10 +147,10 @@ class Demo:
             api_key=shim.api_key,
             livekit_url=sfu.url,
             session=options.session,
-            display=self._display.name,
-            xauthority=str(workspace.xauthority),
+            display=None if self._display is None else self._display.name,
+            xauthority=None if self._display is None else str(workspace.xauthority),
             pulse_server=f"unix:{workspace.pulse_socket}",
-            cdp_url=None,
+            cdp_url=self._cdp_url,
             recordings=None,
             pids=self._pids,
         )
@@ -154,6 +158,7 @@ class Demo:
     async def _start_sound(self) -> None:
         with self._report.step("sound"):
             self._pids["pulse"] = (await start_sound(self._workspace, self._crew)).pid
+        self._sound_ready.set()
 
     async def _start_screen(self) -> None:
         options = self._options
@@ -163,12 +168,26 @@ class Demo:
             )
             step.detail = f"{self._display.name}, {options.width_px}x{options.height_px}"
         self._pids["display"] = self._display.child.pid
-        self._display_ready.set()
+        self._source = ["--display", self._display.name]
+        self._source_ready.set()
         with self._report.step("desktop") as step:
             settings = desktop.Settings(self._display.name, options.width_px, options.height_px)
             browser = await desktop.start_desktop(self._workspace, self._crew, settings)
             step.detail = "XFCE with a terminal, files and a browser"
         self._pids["browser"] = browser.pid
+
+    async def _start_browser(self, http: aiohttp.ClientSession) -> None:
+        width_px, height_px = self._options.width_px, self._options.height_px
+        await self._sound_ready.wait()  # Chromium looks for a sound server once
+        with self._report.step("browser") as step:
+            child, self._cdp_url = await start_browser(
+                self._workspace, self._crew, http, width_px, height_px
+            )
+            step.detail = f"headless Chromium, DevTools at {self._cdp_url}"
+        self._pids["browser"] = child.pid
+        size = ["--viewport", f"{width_px}x{height_px}"]
+        self._source = ["--cdp-url", self._cdp_url, *size]
+        self._source_ready.set()
 
     async def _start_stream(self, http: aiohttp.ClientSession, found: dict[str, Any]) -> None:
         session = self._options.session
@@ -178,10 +197,11 @@ class Demo:
         with self._report.step("signaling") as step:
             shim = await start_shim(self._workspace, self._crew, sfu, http, self._options.port)
             step.detail = shim.url
-            credential = await shim.create_session(session)
+            kind = "browser" if self._options.browser else "desktop"
+            credential = await shim.create_session(session, kind)
         self._pids |= {"livekit": sfu.child.pid, "signaling": shim.child.pid}
         found |= {"sfu": sfu, "shim": shim}
-        await self._display_ready.wait()
+        await self._source_ready.wait()
         with self._report.step("agent") as step:
             agent = await self._start_agent(shim, credential)
             self._pids["agent"] = agent.pid
@@ -194,15 +214,15 @@ class Demo:
         found["link"] = await shim.join_link(session)
 
     async def _start_agent(self, shim: Shim, credential: str) -> Child:
-        if self._display is None:
-            raise DemoError("the display is gone.")
         programs = require_programs("sessioncast")
         file = self._workspace.write_secret("agent-credential", credential.encode())
         argv = [programs["sessioncast"], "agent", "--session", self._options.session]
-        argv += ["--display", self._display.name, "--signaling-url", shim.url]
+        argv += [*self._source, "--signaling-url", shim.url]
         argv += ["--pulse-server", f"unix:{self._workspace.pulse_socket}"]
         argv += ["--credential-file", str(file), *self._options.agent_options]
-        env = self._workspace.display_env(self._display.name)
+        env = self._workspace.sound_env()
+        if self._display is not None:
+            env = self._workspace.display_env(self._display.name)
         return await self._crew.start(Program("agent", argv, env, grace_s=_AGENT_GRACE_S))
 
 

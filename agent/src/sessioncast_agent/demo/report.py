@@ -23,8 +23,8 @@ class Result:
     api_key: str
     livekit_url: str
     session: str
-    display: str
-    xauthority: str
+    display: str | None
+    xauthority: str | None
     pulse_server: str
     cdp_url: str | None
     recordings: str | None

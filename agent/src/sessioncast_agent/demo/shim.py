@@ -39,9 +39,9 @@ class Shim:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self.child.failure(f"did not answer {method} {path} ({error!r})") from error
 
-    async def create_session(self, session: str) -> str:
+    async def create_session(self, session: str, kind: str) -> str:
         """Create the session; give the agent's credential."""
-        created = await self._call("POST", "/sessions", {"session": session, "kind": "desktop"})
+        created = await self._call("POST", "/sessions", {"session": session, "kind": kind})
         return str(created["agent"]["credential"])
 
     async def join_link(self, session: str) -> str:

@@ -85,9 +85,11 @@ class Workspace:
 
     def display_env(self, display: str) -> dict[str, str]:
         """Give what a client of the X server and of PulseAudio gets."""
+        return self.sound_env() | {"DISPLAY": display, "XAUTHORITY": str(self.xauthority)}
+
+    def sound_env(self) -> dict[str, str]:
+        """Give what a client of PulseAudio gets."""
         return self.base_env() | {
-            "DISPLAY": display,
-            "XAUTHORITY": str(self.xauthority),
             "PULSE_SERVER": f"unix:{self.pulse_socket}",
             "PULSE_COOKIE": str(self.run / "pulse.cookie"),
         }

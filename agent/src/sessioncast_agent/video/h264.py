@@ -1,4 +1,5 @@
-"""libx264 through PyAV, set up for a desktop that many people watch live.
+"""libx264 through PyAV, set up for a desktop that many people watch live, and what is asked of any
+encoder. `direct.py` has the cheaper one, which is used where the ceiling leaves room.
 
 CRF with a VBV: motion is coded coarser than a still picture (`qcomp`), which sharpens down to
 `SHARP_QP` within a few frames; an IDR takes the running average of the P frames before it
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from typing import Protocol
 
 import av
 import av.error
@@ -48,6 +50,27 @@ def contains_idr(data: bytes) -> bool:
             return False
         at = data.find(b"\x00\x00\x01", at + 3)
     return False
+
+
+class Encoder(Protocol):
+    """One encoder of a fixed size and ceiling. Not thread safe."""
+
+    width_px: int
+    height_px: int
+    ceiling_bps: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last picture went out sharp and the next IDR would too."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether the ceiling made the last picture coarser than wanted."""
+
+    def encode(
+        self, picture: av.VideoFrame, *, idr: bool, captured_us: int, fresh: bool
+    ) -> AccessUnit:
+        """One picture (yuv420p of this size) into one access unit. Raises EncodeFailed."""
 
 
 class H264Encoder:

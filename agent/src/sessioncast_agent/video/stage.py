@@ -19,7 +19,8 @@ from sessioncast_agent.errors import EncodeFailed
 from sessioncast_agent.media import AccessUnit, LatestSlot, RawFrame
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.video.convert import Converter
-from sessioncast_agent.video.h264 import H264Encoder
+from sessioncast_agent.video.direct import open_encoder
+from sessioncast_agent.video.h264 import Encoder
 from sessioncast_agent.video.keyframes import KeyframePolicy
 from sessioncast_agent.video.rate import RatePolicy, SendMeter
 from sessioncast_agent.video.schedule import Action, Schedule
@@ -81,7 +82,7 @@ class VideoStage:
         self._rate = RatePolicy(max_bps=max_bitrate_bps, started_us=monotonic_us())
         self._meter = SendMeter()
         self._converter = Converter()
-        self._encoder: H264Encoder | None = None
+        self._encoder: Encoder | None = None
         self._picture: av.VideoFrame | None = None
         self._captured_us = 0
         self._waiting: RawFrame | None = None
@@ -240,10 +241,10 @@ class VideoStage:
         counters.bytes_sent += len(unit.data)
         counters.dropped = self.frames.counters.dropped
 
-    def _encoder_for(self, picture: av.VideoFrame) -> tuple[H264Encoder, bool]:
+    def _encoder_for(self, picture: av.VideoFrame) -> tuple[Encoder, bool]:
         encoder = self._encoder
         size = (picture.width, picture.height)
         if encoder is not None and (encoder.width_px, encoder.height_px) == size:
             return encoder, False
-        encoder = self._encoder = H264Encoder(*size, self._fps, self._rate.ceiling_bps)
+        encoder = self._encoder = open_encoder(*size, self._fps, self._rate.ceiling_bps)
         return encoder, True

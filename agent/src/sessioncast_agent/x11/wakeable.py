@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import select
 import threading
+from typing import Protocol
 
-import Xlib.display
+
+class HasFileno(Protocol):
+    """A connection that can be waited on."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
 
 
 class Waker:
@@ -19,7 +25,7 @@ class Waker:
         """Make the present or the next `wait` return."""
         os.eventfd_write(self._fd, 1)
 
-    def wait(self, display: Xlib.display.Display | None, timeout_s: float | None) -> None:
+    def wait(self, display: HasFileno | None, timeout_s: float | None) -> None:
         """Until `display` has something to read, `wake` was called, or the time is over."""
         watched: list[int] = [self._fd]
         if display is not None:

@@ -72,15 +72,15 @@ export function stance(control: Control): Stance {
 
 /** May this page ask for control at all? */
 export const mayRequest = (control: Control): boolean => mayHold(control.role) || control.mayAsk;
-/** Would an act of this page be carried out (or take control, which then carries it out)? */
-export const mayAct = (control: Control): boolean => holds(control) || (mayHold(control.role) && control.mode === 'implicit' && !control.holder);
+/** Is an act of this page worth sending? In implicit mode the agent decides whether it takes control. */
+export const mayAct = (control: Control): boolean => holds(control) || (mayHold(control.role) && control.mode === 'implicit');
 /** Its pointer is shown to the others although it moves nothing. */
-export const mayPoint = (control: Control): boolean => mayHold(control.role) && !mayAct(control);
+export const mayPoint = (control: Control): boolean => mayHold(control.role) && !holds(control);
 
 export function reduceControl(control: Control, event: ControlEvent): Control {
   switch (event.type) {
     case 'seat':
-      return { ...control, role: event.role, self: event.self, mayAsk: event.mayAsk };
+      return { ...control, role: event.role, self: event.self, mayAsk: event.mayAsk, asking: null };
     case 'attributes':
       return attributes(control, event);
     case 'pending':
@@ -130,7 +130,7 @@ function attributes(control: Control, event: ControlEvent & { type: 'attributes'
 
 function letGo(control: Control, now_ms: number): Control {
   const holder = holds(control) ? null : control.holder;
-  return { ...control, holder, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
+  return { ...control, holder, asking: null, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
 }
 
 function keep(control: Control, stays: (ask: Ask) => boolean): Control {

@@ -64,13 +64,15 @@ export function toggleMenu(owner: HTMLElement, items: MenuItem[]): void {
   const again = openMenu?.owner === owner;
   openMenu?.close(false);
   if (again || items.length === 0) return;
+  // The keyboard goes back to where it was: with a mouse it may have been in the session all the time.
+  const before = document.activeElement instanceof HTMLElement && document.activeElement !== document.body ? document.activeElement : owner;
   const element = h('div', { class: 'menu', attrs: { role: 'menu', 'aria-label': owner.getAttribute('aria-label') ?? 'Menu' } });
   const close = (refocus = true): void => {
     element.remove();
     owner.setAttribute('aria-expanded', 'false');
     document.removeEventListener('pointerdown', away, true);
     removeEventListener('resize', gone);
-    if (refocus) owner.focus();
+    if (refocus) (before.isConnected ? before : owner).focus({ preventScroll: true });
     openMenu = null;
   };
   const gone = (): void => close(false);

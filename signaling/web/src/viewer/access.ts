@@ -70,14 +70,16 @@ export class Access implements OfferSource {
     }
   }
 
-  /** The explorer's people may steer if their key says so, and watch otherwise. */
+  /** The explorer's people get what their key lets them have: to decide, to steer, or to watch. */
   async #offerByKey(key: string, signal: AbortSignal): Promise<Offer> {
-    try {
-      return await api.offer(this.session, 'operator', { bearer: key, signal });
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
-      return api.offer(this.session, 'observer', { bearer: key, signal });
+    for (const role of ['admin', 'operator'] as const) {
+      try {
+        return await api.offer(this.session, role, { bearer: key, signal });
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      }
     }
+    return api.offer(this.session, 'observer', { bearer: key, signal });
   }
 }
 

@@ -1,10 +1,9 @@
 /** The slim line above the picture: back, name, state in a dot and a word, tabs, people. */
 
-import { button } from '../ui/controls';
 import { h, setText } from '../ui/dom';
 import { icon } from '../ui/icons';
-import type { Person } from '../room';
 import type { View } from '../sentences';
+import { peopleButton, type People } from './people';
 
 export type Tab = 'live' | 'vnc';
 
@@ -12,7 +11,7 @@ export interface Header {
   element: HTMLElement;
   setView(view: View): void;
   setTab(tab: Tab): void;
-  setPeople(people: readonly Person[]): void;
+  readonly people: People;
   /** Where a part may put something of its own, left of the people. */
   slot: HTMLElement;
 }
@@ -39,7 +38,7 @@ export function header(session: string, onTab: (tab: Tab) => void): Header {
       setText(word, view.word);
     },
     setTab: tabs.set,
-    setPeople: people.set,
+    people,
   };
 }
 
@@ -70,39 +69,4 @@ function tabList(onTab: (tab: Tab) => void): { element: HTMLElement; set(tab: Ta
       });
     },
   };
-}
-
-function peopleButton(): { element: HTMLElement; set(people: readonly Person[]): void } {
-  const list = h('ul', { class: 'people-list', attrs: { 'aria-label': 'People here' } });
-  const panel = h('div', { class: 'people-panel', attrs: { hidden: true } }, list);
-  const number = h('span', { class: 'people-number', text: '1' });
-  const toggle = button({ label: 'People here', icon: 'people', class: 'quiet' });
-  toggle.append(number);
-  const show = (open: boolean): void => {
-    panel.hidden = !open;
-    toggle.setAttribute('aria-expanded', String(open));
-  };
-  show(false);
-  toggle.addEventListener('click', () => show(Boolean(panel.hidden)));
-  const element: HTMLElement = h('div', { class: 'people', on: {
-    keydown: (event) => { if (event.key === 'Escape' && !panel.hidden) { show(false); toggle.focus(); event.stopPropagation(); } },
-    focusout: (event) => { if (event.relatedTarget instanceof Node && !element.contains(event.relatedTarget)) show(false); },
-  } }, toggle, panel);
-  return {
-    element,
-    set(people) {
-      // The button only: its place keeps the tabs in the middle.
-      toggle.hidden = people.length === 0;
-      if (toggle.hidden) show(false);
-      setText(number, String(people.length));
-      toggle.setAttribute('aria-label', people.length === 1 ? '1 person here: you' : `${people.length} people here`);
-      toggle.dataset['tip'] = toggle.getAttribute('aria-label')!;
-      list.replaceChildren(...people.map((person) => h('li', {}, h('span', { class: 'avatar', attrs: { 'aria-hidden': 'true' }, text: initials(person.name) }), h('span', { text: person.name }), person.self ? h('small', { text: 'you' }) : null)));
-    },
-  };
-}
-
-export function initials(name: string): string {
-  const words = name.trim().split(/[\s._-]+/).filter(Boolean);
-  return words.slice(0, 2).map((word) => [...word][0]!.toUpperCase()).join('') || '?';
 }

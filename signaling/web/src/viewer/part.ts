@@ -3,6 +3,7 @@
  * A part gets the host once, puts its buttons into the bar, and answers to what it cares for.
  */
 
+import type { Placement } from '../viewport';
 import type { Event, State } from '../machine';
 import type { Person, RoomLink, ScreenTrack, StreamInfo } from '../room';
 import type { MenuItem } from '../ui/dialog';
@@ -48,6 +49,8 @@ export interface Part {
   bytes?(info: StreamInfo, bytes: Uint8Array<ArrayBuffer>): void;
   screen?(track: ScreenTrack | null): void;
   frame?(frame: PresentedFrame): void;
+  /** The picture lies elsewhere on the stage now. */
+  placed?(placement: Placement): void;
   /** One of the agent's sound tracks; null when it is gone. */
   sound?(name: string, media: MediaStreamTrack | null): void;
   caption?(text: string, attributes: Readonly<Record<string, string>>): void;

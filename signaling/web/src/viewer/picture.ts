@@ -3,6 +3,8 @@
  * and their place on the stage.
  */
 
+import { WHOLE, keepInside, toPixel, zoomAbout, type View } from '../control/geometry';
+import type { Point } from '../control/messages';
 import { CursorOverlay } from '../cursor';
 import { Cleanup, h } from '../ui/dom';
 import { place, visibleSize, type Mode, type Placement, type Size } from '../viewport';
@@ -21,19 +23,22 @@ export class Picture {
 
   readonly #video: HTMLVideoElement;
   readonly #last: HTMLCanvasElement;
-  readonly #frame: HTMLElement;
+  /** The picture's own rectangle on the stage: what input listens on, and where overlays lie. */
+  readonly frame: HTMLElement;
   readonly #cleanup = new Cleanup();
   #desktop: Size | null = null;
   #held: Size | null = null;
   #mode: Mode = 'fit';
   #generation = 0;
+  #view: View = WHOLE;
+  #placement: Placement | null = null;
 
   constructor() {
     this.#video = h('video', { class: 'picture-video', attrs: { autoplay: true, playsinline: true, disablepictureinpicture: true, 'aria-label': 'The session’s live picture' } });
     this.#video.muted = true;
     this.#last = h('canvas', { class: 'picture-last', attrs: { hidden: true, 'aria-hidden': 'true' } });
-    this.#frame = h('div', { class: 'picture-frame' }, this.#video, this.#last, this.cursor.element);
-    this.stage = h('div', { class: 'stage', attrs: { 'data-mode': 'fit' } }, this.#frame);
+    this.frame = h('div', { class: 'picture-frame' }, this.#video, this.#last, this.cursor.element);
+    this.stage = h('div', { class: 'stage', attrs: { 'data-mode': 'fit' } }, this.frame);
     const observer = new ResizeObserver(() => this.#layout());
     observer.observe(this.stage);
     this.#cleanup.add(() => observer.disconnect());
@@ -52,8 +57,52 @@ export class Picture {
     return this.#held ?? (video.width ? visibleSize(video, this.#desktop) : null);
   }
 
+  /** As it lies on the stage now; null before there is a picture. */
+  get placement(): Placement | null {
+    return this.#placement;
+  }
+
+  get video(): HTMLVideoElement {
+    return this.#video;
+  }
+
+  get zoomed(): boolean {
+    return this.#view !== WHOLE;
+  }
+
+  /** A point of the page → a pixel of the desktop, its edge for what lies outside; null before there is a picture. */
+  toPixel(clientX: number, clientY: number): Point | null {
+    const size = this.size;
+    if (!size || !this.#placement) return null;
+    const corner = this.frame.getBoundingClientRect();
+    return toPixel(clientX - corner.left, clientY - corner.top, this.#placement.scale, size);
+  }
+
+  /** Pinch: by a factor about a point of the page, and shifted along. */
+  zoom(factor: number, at: Point, shift: Point): void {
+    const fitted = this.#fitted();
+    if (!fitted) return;
+    if (this.#mode === 'actual') return this.stage.scrollBy(-shift.x, -shift.y);
+    const corner = this.stage.getBoundingClientRect();
+    const stage = { width: this.stage.clientWidth, height: this.stage.clientHeight };
+    const from = { x: at.x - corner.left - stage.width / 2, y: at.y - corner.top - stage.height / 2 };
+    this.#view = zoomAbout(this.#view, factor, from, shift, fitted, stage);
+    this.#layout();
+  }
+
+  /** Shifts a zoomed view so that this pixel of the desktop can be seen. */
+  reveal(pixel: Point): void {
+    if (!this.#placement || !this.zoomed) return;
+    const { scale, left, top } = this.#placement;
+    const margin = 48;
+    const off = (at: number, size: number): number => (at < margin ? margin - at : at > size - margin ? size - margin - at : 0);
+    const shift = { x: off(left + pixel.x * scale, this.stage.clientWidth), y: off(top + pixel.y * scale, this.stage.clientHeight) };
+    if (shift.x || shift.y) this.zoom(1, { x: 0, y: 0 }, shift);
+  }
+
   setMode(mode: Mode): void {
     this.#mode = mode;
+    this.#view = WHOLE;
     this.stage.dataset['mode'] = mode;
     this.#layout();
   }
@@ -128,21 +177,29 @@ export class Picture {
   #layout(): void {
     const size = this.size;
     const stage = { width: this.stage.clientWidth, height: this.stage.clientHeight };
-    this.#frame.hidden = !size;
+    this.frame.hidden = !size;
     if (!size || !stage.width || !stage.height) return;
-    const placement = place(stage, size, this.#mode, devicePixelRatio || 1);
-    const { style } = this.#frame;
+    const fitted = place(stage, size, this.#mode, devicePixelRatio || 1);
+    this.#view = this.zoomed ? keepInside(this.#view, fitted, stage) : WHOLE;
+    const placement = this.zoomed ? zoomed(fitted, this.#view, stage) : fitted;
+    this.#placement = placement;
+    const { style } = this.frame;
     style.width = `${placement.width}px`;
     style.height = `${placement.height}px`;
     style.left = `${placement.left}px`;
     style.top = `${placement.top}px`;
-    this.#frame.classList.toggle('integer-scale', placement.integer);
+    this.frame.classList.toggle('integer-scale', placement.integer);
     // The padding row or column of an odd desktop hangs over the frame's edge, and is cut off there.
     const scaled = (px: number): string => `${px * placement.scale}px`;
     this.#video.style.width = scaled(this.#video.videoWidth || size.width);
     this.#video.style.height = scaled(this.#video.videoHeight || size.height);
     this.cursor.setScale(placement.scale);
     this.onPlacement(placement, size);
+  }
+
+  #fitted(): Placement | null {
+    const size = this.size;
+    return size ? place({ width: this.stage.clientWidth, height: this.stage.clientHeight }, size, 'fit', devicePixelRatio || 1) : null;
   }
 
   #watchPixelRatio(): void {
@@ -159,4 +216,14 @@ export class Picture {
     watch();
     this.#cleanup.add(() => query.removeEventListener('change', changed));
   }
+}
+
+function zoomed(fitted: Placement, view: View, stage: Size): Placement {
+  const width = fitted.width * view.zoom;
+  const height = fitted.height * view.zoom;
+  return {
+    scale: fitted.scale * view.zoom, width, height, integer: false,
+    left: (stage.width - width) / 2 + view.panX,
+    top: (stage.height - height) / 2 + view.panY,
+  };
 }

@@ -7,6 +7,7 @@ import { h, setText } from '../ui/dom';
 
 const PATH_TIP = 'How the picture travels: UDP directly, over TCP, relayed by a TURN server, or by the VNC fallback.';
 const ROWS = [
+  ['photon', 'Input to photon', 'From a key, click or wheel step sent by this page to the moment the browser shows the next picture that differs: median of the last 60 s. Measured while these statistics are open and you have control. On a screen that changes by itself it is the next change, whatever made it.'],
   ['resolution', 'Resolution', 'Width and height of the decoded video. Even sides only: an odd desktop is padded by one pixel, which is cut off here.'],
   ['fps', 'Frames', 'Frames decoded per second, counted by the browser over the last second. A still screen sends only a few: nothing changed.'],
   ['bitrate', 'Bitrate', 'Bytes of the video track received over the last second, without packet headers.'],
@@ -24,6 +25,7 @@ export interface StatsPanel {
   setRates(rates: Rates | null): void;
   setLatency(summary: LatencySummary | null, perSecond: readonly number[], error_ms: number | null): void;
   setMeasure(on: boolean): void;
+  setPhoton(summary: LatencySummary | null): void;
   setLadder(ladder: Ladder): void;
 }
 
@@ -57,6 +59,7 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, h('div', { class: 'stats-rows' }, ...ROWS.map(([key, label, tip]) => row(key, label, tip))), latency, toggle);
   const put = (key: string, text: string): void => setText(values.get(key)!, text);
 
+  values.get('photon')!.parentElement!.hidden = true;
   return {
     element,
     setRates(rates) {
@@ -79,6 +82,10 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       now.dataset['tip'] = error_ms === null ? `${LATENCY_TIP} The server’s clock is not known yet.` : `${LATENCY_TIP} This is the latest frame; the clocks agree to ± ${error_ms.toFixed(1)} ms.`;
       const peak = drawSpark(spark, perSecond);
       setText(top, peak ? `peak ${milliseconds(peak)}` : '');
+    },
+    setPhoton(summary) {
+      values.get('photon')!.parentElement!.hidden = !summary;
+      if (summary) put('photon', `${milliseconds(summary.p50_ms)} (p95 ${milliseconds(summary.p95_ms)})`);
     },
     setLadder(now) {
       if (now === ladder) return;

@@ -15,6 +15,7 @@ import { metadataWorker } from '../worker';
 import { Access } from './access';
 import { bar } from './bar';
 import { Connection } from './connection';
+import { Fall } from './fall';
 import { header, type Tab } from './header';
 import { Meter } from './meter';
 import { overlay } from './overlay';
@@ -36,8 +37,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   let measuring = preference(MEASURE) === 'on';
   let agentSid = '';
 
-  const head = header(session, showTab);
-  const words = overlay({ retry: () => connection.restart(), signedIn: () => connection.restart(), vnc: () => showTab('vnc') });
+  const head = header(session, chooseTab);
+  const words = overlay({ retry: () => connection.restart(), signedIn: () => connection.restart(), vnc: () => chooseTab('vnc') });
   const stats = statsPanel(setMeasure);
   const meter = new Meter(stats);
   const panel = h('section', { class: 'live-panel', attrs: { id: 'panel-live', role: 'tabpanel', 'aria-labelledby': 'tab-live' } }, picture.stage, words.element, stats.element);
@@ -45,7 +46,9 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const pictures = pictureBar(controls, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats });
   panel.append(controls.element);
   const access = new Access(session, options.secret, (other) => navigate(sessionPath(other)));
-  const vnc = vncPanel(session, access, { back: () => showTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(() => render(connection.state)) });
+  const vnc = vncPanel(session, access, { back: () => chooseTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(vncChanged) });
+  const fall = new Fall({ show: showTab, tell: (event) => connection.tell({ type: 'ladder', event }), retry: () => connection.restart() });
+  vnc.element.append(fall.note);
   const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc.element, words.spoken);
   picture.stage.tabIndex = 0;
   picture.stage.setAttribute('role', 'region');
@@ -55,6 +58,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const connection = new Connection(session, access, measuring ? metadataWorker : null, {
     state(state, before) {
       render(state);
+      fall.state(state);
       for (const part of parts) part.state?.(state, before);
     },
     room(room) {
@@ -83,7 +87,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       for (const part of parts) part.bytes?.(info, bytes);
     },
     people(people) {
-      head.setPeople(people);
+      head.people.set(people);
       for (const part of parts) part.people?.(people);
     },
   });
@@ -105,6 +109,10 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     for (const part of parts) part.frame?.(frame);
   };
 
+  picture.onPlacement = (placement) => {
+    for (const part of parts) part.placed?.(placement);
+  };
+
   function showTrack(track: ScreenTrack | null): void {
     picture.hold();
     if (track) picture.show(track.media);
@@ -120,13 +128,24 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     stats.setLadder(state.ladder);
     pictures.setPicture(state.picture.phase !== 'none');
     controls.element.hidden = state.transport.phase === 'refused';
-    if (state.transport.phase === 'refused') head.setPeople([]);
+    if (state.transport.phase === 'refused') head.people.set([]);
     // For style sheets and tests: what the page believes, in one place.
     viewer.dataset['tone'] = now.tone;
     viewer.dataset['path'] = currentLeg(state.ladder) ?? '';
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
     panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
     document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;
+  }
+
+  function vncChanged(): void {
+    fall.vnc(vnc.phase());
+    render(connection.state);
+    fall.state(connection.state);
+  }
+
+  function chooseTab(tab: Tab): void {
+    fall.chose(tab);
+    showTab(tab);
   }
 
   function showTab(tab: Tab): void {
@@ -203,7 +222,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   root.replaceChildren(viewer);
   showTab('live');
   setMode('fit');
-  head.setPeople([]);
+  head.people.set([]);
   stats.setMeasure(measuring);
   meter.setMeasuring(measuring);
   if (preference(STATS) === 'on') toggleStats();
