@@ -189,8 +189,9 @@ async def skew(stage: Stage, page: Page, seconds: float) -> dict[str, Any]:
         finally:
             clicker.close()
             speaker.close()
-    played = [click + (late or 0) for (click, _), late in zip(
-        sent, answered([click for click, _ in sent], speaker.onsets, LATE_MS), strict=True)]  # fmt: skip
+    written = [click for click, _ in sent]
+    lates = answered(written, speaker.onsets, LATE_MS)
+    played = [click + (late or 0) for click, late in zip(written, lates, strict=True)]
     sound = answered(played, notes["heard"], LATE_MS)
     picture = answered([at for _, at in sent], notes["seen"], LATE_MS)
     pairs = [(a, b) for a, b in zip(sound, picture, strict=True) if a is not None and b is not None]
