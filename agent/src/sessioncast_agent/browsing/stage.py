@@ -126,14 +126,16 @@ class BrowserStage(Stage):
         self._expected[identity] = self._loop.time() + TOLD_AGAIN_S
         self._someone_new.set()
 
+    def _newcomers(self) -> list[str]:
+        now = self._loop.time()
+        return [name for name, until in self._expected.items() if until > now]
+
     async def run(self) -> None:
         """Say again what waits: what is sent before somebody's data channel stands is lost."""
         while True:
             await self._someone_new.wait()
             self._someone_new.clear()
-            while new := [
-                name for name, until in self._expected.items() if until > self._loop.time()
-            ]:
+            while new := self._newcomers():
                 await asyncio.sleep(TELL_AGAIN_EVERY_S)
                 self._desk.outbox.tell(TOPIC, ["tabs", _tab_rows(self._tabs)], new)
                 for prompt in list(self._prompts.values()):
