@@ -232,7 +232,11 @@ def agent(
     asyncio.run(_run_agent(settings))
 
 
+GIL_SWITCH_S = 0.0005  # the encode thread must not wait 5 ms each time for a busy event loop
+
+
 async def _run_agent(settings: AgentSettings) -> None:
+    sys.setswitchinterval(GIL_SWITCH_S)
     from sessioncast_agent.session import AgentSession  # noqa: PLC0415  # loads native libraries
 
     await AgentSession(settings).run()
