@@ -34,6 +34,7 @@ FORBIDDEN = {
     "voice": {"link", "x11", "video", "session", "demo", "cli"},
     "sound": {"link", "x11", "video", "control", "session", "demo", "cli"},
     "demo": {"link", "video", "session"},
+    "doctor": {"link", "x11", "cdp", "video", "control", "rfb", "sound", "session", "demo", "cli"},
 }
 
 
