@@ -55,7 +55,6 @@ from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
-TOPIC = "input"
 TICK_S = 0.1
 LETS_GO = frozenset({What.GRANTED, What.LOST, What.RELEASE_KEYS})
 
@@ -178,7 +177,7 @@ class ControlDesk(Stage):
 
     def ban(self, identity: str) -> None:
         """Removed for good: nothing of it is read any more."""
-        self.people.ban(identity)
+        self.people.ban(identity, monotonic_us())
         self.leave(identity)
 
     def check_holder(self, identity: str, *, takes: bool = True) -> Person:
@@ -196,6 +195,10 @@ class ControlDesk(Stage):
         """Inject at once what `check_holder` has allowed (programs' verbs)."""
         for message in messages:
             self._inject(person, message)
+
+    def hello(self, identity: str) -> dict[str, Any]:
+        """A program or page introduces itself: its own topic for input."""
+        return {"topic": self.people.hello(self._known(identity).identity)}
 
     def noted(self, person: Person, events: list[InputEvent]) -> None:
         """What `check_holder` has allowed was done elsewhere (an existing VNC server)."""
@@ -245,7 +248,7 @@ class ControlDesk(Stage):
 
     def expected(self, person: Person) -> None:
         """See Stage."""
-        self.people.expect(person)
+        self.people.expect(person, monotonic_us())
         self._sequences.pop(person.identity, None)
 
     def joined(self, room: rtc.Room) -> None:
@@ -263,6 +266,7 @@ class ControlDesk(Stage):
     def participant_joined(self, identity: str) -> None:
         """See Stage."""
         self._sequences.pop(identity, None)
+        self.people.announced(identity)
 
     def participant_left(self, identity: str) -> None:
         """See Stage; late, and only a backup: who is still heard has come back meanwhile."""
@@ -271,8 +275,9 @@ class ControlDesk(Stage):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See Stage."""
-        if topic == TOPIC:
-            self.act(identity, (payload,))
+        sender = self.people.sender(topic, identity, monotonic_us())
+        if sender is not None:
+            self.act(sender, (payload,))
 
     # -- packets -------------------------------------------------------------------------------
 
