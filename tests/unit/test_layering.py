@@ -32,6 +32,7 @@ FORBIDDEN = {
     "control": {"link", "x11", "video", "session", "demo", "cli"},
     "link": {"x11", "control", "session", "demo", "cli"},
     "sound": {"link", "x11", "video", "control", "session", "demo", "cli"},
+    "rfb": {"link", "x11", "session", "demo", "cli"},
     "demo": {"link", "video", "session"},
 }
 
