@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ADDRESSES = 4  # of this side, each with all ports: so that more than one server can have port 443
+ADDRESSES = 8  # of this side, each with all ports: so that more than one server can have port 443
 
 
 def _run(*command: str) -> str:

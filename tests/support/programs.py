@@ -128,7 +128,7 @@ def xterm(x: XServer, tmp_path: Path) -> Iterator[Program]:
     command += [f"stty raw -echo; touch {ready}; exec cat > {output}"]
     with _running(command, _environment(x, tmp_path / "xterm"), tmp_path / "xterm.log") as process:
         wait_for(output.exists, "xterm has started", START_DEADLINE_S)
-        yield Program(process, lambda: output.read_text(errors="replace"))
+        yield Program(process, lambda: output.read_bytes().decode(errors="replace"))
 
 
 @contextlib.contextmanager

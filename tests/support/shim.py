@@ -52,6 +52,8 @@ def answer_well(method: str, body: dict[str, Any]) -> dict[str, Any]:
     }
     answers: dict[str, dict[str, Any]] = {
         "shim.expect": {"ok": True},
+        "shim.ban": {"ok": True},
+        "shim.control": {"state": "granted"},
         "shim.end": {"usage": usage},
         "shim.usage": usage,
         "shim.thumbnail": {
@@ -106,6 +108,15 @@ class FakeSfu:
     async def remove_participant(self, name: str, identity: str) -> None:
         self._called("remove_participant")
         self.rooms.get(name, {}).pop(identity, None)
+
+    async def raise_to_operator(self, name: str, identity: str) -> None:
+        self._called("raise_to_operator")
+        if identity not in self.rooms.get(name, {}):
+            raise SfuNotFoundError("GetParticipant: not_found")
+
+    async def rooms_now(self) -> dict[str, int]:
+        self._called("rooms")
+        return {name: len(people) for name, people in self.rooms.items()}
 
     async def perform_rpc(
         self, name: str, identity: str, method: str, payload: str, deadline_s: float

@@ -30,6 +30,7 @@ from sessioncast_agent.demo.command import demo_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.link.sdklog import silence_sdk
 from sessioncast_agent.logs import redact, setup_logging
+from sessioncast_agent.rfb.settings import vnc_server
 from sessioncast_agent.say import say_command
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings, check_pulse_server
 
@@ -132,6 +133,23 @@ def agent(
         bool,
         typer.Option(envvar="MICROPHONE", help="Offer the operator's voice as the microphone."),
     ] = True,
+    vnc_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VNC_URL",
+            help="An existing VNC server for the VNC tab instead of ours, vnc://host:port.",
+        ),
+    ] = None,
+    vnc_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VNC_PASSWORD_FILE",
+            help="File with its password (or VNC_PASSWORD in the environment).",
+        ),
+    ] = None,
+    vnc_password: Annotated[
+        str | None, typer.Option(envvar="VNC_PASSWORD", hidden=True, show_envvar=False)
+    ] = None,
     narrator: Annotated[
         str, typer.Option(envvar="NARRATOR", help="espeak-ng, or piper:VOICE.onnx (an extra).")
     ] = "espeak-ng",
@@ -171,8 +189,12 @@ def agent(
     setup_logging(verbose)
     if not verbose:
         silence_sdk()
-    for name, value in (("--livekit-token", livekit_token), ("--credential", credential)):
-        if value is not None and any(argument.startswith(name) for argument in sys.argv[1:]):
+    for name, value in (
+        ("--livekit-token", livekit_token),
+        ("--credential", credential),
+        ("--vnc-password", vnc_password),
+    ):
+        if value is not None and any(word.split("=")[0] == name for word in sys.argv[1:]):
             raise CannotStart(f"{name} is not taken from the command line; use the environment")
     if any(
         "?" in argument for argument in sys.argv[1:] if argument.startswith(("--cdp-url", "ws"))
@@ -200,6 +222,7 @@ def agent(
             enroll_key_file=enroll_key_file,
         ),
         cursor=cursor,
+        existing_vnc=vnc_server(vnc_url, vnc_password, vnc_password_file),
         http_host=http_host,
         http_port=http_port,
         sound=SoundSettings(sound, check_pulse_server(pulse_server), microphone, narrator),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sessioncast_agent.cdp.address import CdpAddress, parse_address
 from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.rfb.settings import VncServer
 from sessioncast_agent.sound.settings import SoundSettings
 from sessioncast_agent.x11.display import is_display_name
 
@@ -114,6 +115,7 @@ class AgentSettings:
     http_port: int = 0
     control: ControlSettings = field(default_factory=ControlSettings)
     sound: SoundSettings = field(default_factory=SoundSettings)
+    existing_vnc: VncServer | None = None  # shown in the VNC tab instead of ours
 
 
 def check_session(session: str | None) -> str:

@@ -18,12 +18,14 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
-from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.desk import Place
 from sessioncast_agent.control.stage import Control
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
 from sessioncast_agent.inputs import Clip
 from sessioncast_agent.link.cursor import CursorFeed
+from sessioncast_agent.link.gate import MediaGate
+from sessioncast_agent.link.herald import Herald
 from sessioncast_agent.link.room import RoomLink, TrackSettings
 from sessioncast_agent.link.shim_calls import ShimCalls
 from sessioncast_agent.link.tokens import Join, token_source
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 SNAPSHOT_TIMEOUT_S = 3.0
 STOP_THREADS_S = 2.0
+TOLD_BAN_S = 720.0  # a ban that came with our own token: what the shim bans for at most
 END_DELAY_S = 0.2  # lets the answer of shim.end leave before the room is left
 ATTRIBUTES_TIMEOUT_S = 3.0
 
@@ -87,6 +90,7 @@ class AgentSession:
             usage=self._usage,
             set_fps_cap=self._backend.set_fps_cap,
         )
+        self._herald = Herald()
         self._stages = StageKeeper(self._make_stages())
 
     def _make_stages(self) -> list[Stage]:
@@ -103,7 +107,8 @@ class AgentSession:
             place, settings.control, session=settings.session, clock=self._clock
         )
         desk = self._control.desk
-        stages: list[Stage] = [*self._control.stages, self._fallback(desk)]
+        stages: list[Stage] = [*self._control.stages, self._fallback(self._control)]
+        stages += [MediaGate(monotonic_us), self._herald]
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
             sound = SoundStage(
@@ -116,20 +121,21 @@ class AgentSession:
             stages.append(sound)
         return stages
 
-    def _fallback(self, desk: ControlDesk) -> FallbackStage:
+    def _fallback(self, control: Control) -> FallbackStage:
         sources = FallbackSources(
             session=self._settings.session,
             snapshot=self._backend.snapshot,
             resize=self._backend.resize,
-            cut=lambda person, clip: None,
             state=lambda: self._state,
             frames=self._video.frames,
             tee=self._tee,
             request_keyframe=self._video.request_keyframe,
             watching=self._watches_elsewhere,
-            desk=desk,
+            desk=control.desk,
+            clipboard=control.clipboard,
             usage=self._usage,
             separate_pointer=self._settings.cursor is CursorMode.SEPARATE,
+            existing=self._settings.existing_vnc,
         )
         return FallbackStage(sources, Dialler(self._settings.tokens.signaling_url))
 
@@ -143,6 +149,7 @@ class AgentSession:
             self._loop.add_signal_handler(number, self._stop.set)
         settings = self._settings
         tokens = token_source(settings.tokens, settings.session, self._clock)
+        self._herald.report = tokens.report
         try:
             await asyncio.to_thread(self._backend.start, self._video.frames)
             self._video.start()
@@ -244,6 +251,7 @@ class AgentSession:
             try:
                 async with asyncio.timeout(ATTRIBUTES_TIMEOUT_S):
                     await room.local_participant.set_attributes(attributes)
+                self._stages.published(attributes)
             except (TimeoutError, RuntimeError) as error:
                 log.debug("attributes not set: %s", error)
 
@@ -289,6 +297,8 @@ class AgentSession:
         self._audience.new_room(set(room.remote_participants))
         for person in join.expected:
             self.expect(person)
+        for identity in join.banned:
+            self.ban(identity, TOLD_BAN_S)
         self._stages.joined(room)
         self._video.new_transport()
         self._backend.snapshot()  # one picture to prime the new track with
@@ -325,6 +335,11 @@ class AgentSession:
         self._audience.expect(person, monotonic_us())
         self._stages.expected(person)
         self._announce()
+
+    def ban(self, identity: str, seconds: float) -> None:
+        """See ShimTarget."""
+        log.info("a viewer was removed identity=%s", identity)
+        self._stages.banned(identity, monotonic_us() + int(seconds * 1e6))
 
     def end(self, reason: str) -> dict[str, Any]:
         """See ShimTarget."""

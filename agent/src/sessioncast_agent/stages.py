@@ -55,6 +55,12 @@ class Stage:
     def expected(self, person: Person) -> None:
         """The shim gave this viewer a token; its role is known from here on."""
 
+    def banned(self, identity: str, until_us: int) -> None:
+        """The shim has removed this viewer: nothing more of it or for it until then (monotonic)."""
+
+    def published(self, attributes: dict[str, str]) -> None:
+        """The room knows these attributes now."""
+
     def joined(self, room: rtc.Room) -> None:
         """A new room stands."""
 
@@ -149,6 +155,14 @@ class StageKeeper(Stage):
     def expected(self, person: Person) -> None:
         """Tell all."""
         self._tell(lambda stage: stage.expected(person))
+
+    def banned(self, identity: str, until_us: int) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.banned(identity, until_us))
+
+    def published(self, attributes: dict[str, str]) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.published(attributes))
 
     def joined(self, room: rtc.Room) -> None:
         """Tell all."""

@@ -151,6 +151,15 @@ class AgentClient:
         }
         await self._call(viewer.session, "shim.dial", body, ASK_DEADLINE_S)
 
+    async def ban(self, session: str, identity: str, seconds: float) -> None:
+        """Tell it that a viewer was removed: no media for it and no control, for this time."""
+        body = {"identity": identity, "seconds": seconds}
+        await self._call(session, "shim.ban", body, EXPECT_DEADLINE_S)
+
+    async def control(self, session: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for, give or take control in somebody's name."""
+        return await self._call(session, "shim.control", body, ASK_DEADLINE_S)
+
     async def end(self, session: str, reason: str) -> dict[str, Any] | None:
         """Ask the agent to leave for good; return its last usage, if it gave one."""
         answer = await self._call(session, "shim.end", {"reason": reason}, END_DEADLINE_S)
@@ -202,7 +211,8 @@ class AgentClient:
             raise AgentTimeoutError(f"{method}: no answer in {deadline_s} s") from None
         except RpcRefusedError as error:
             self.count(method, "refused")
-            raise AgentRefusedError(f"{method} was refused ({error})") from None
+            message = f"{method} was refused ({error})"
+            raise AgentRefusedError(message, error.code, error.sentence) from None
         except SfuError:
             self.count(method, "sfu")
             raise

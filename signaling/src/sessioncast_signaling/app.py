@@ -21,7 +21,7 @@ from .page import Page
 from .policy import BrowserPolicy
 from .redis_keys import RedisKeys
 from .redis_store import open_redis_store
-from .routes import access, auth, fallback, narration, ops, sessions
+from .routes import access, auth, events, fallback, narration, ops, people, sessions
 from .routes.common import count_address
 from .services import assemble
 from .sfu import LiveKitSfu, Sfu
@@ -102,7 +102,8 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     problems.install(app)
-    for router in (sessions.router, access.router, auth.router, narration.router):
+    limited = (sessions, access, people, auth, events, narration)
+    for router in (part.router for part in limited):
         app.include_router(router, dependencies=[Depends(count_address)])
     for router in (fallback.router, ops.router, ops.page_router(page or Page())):
         app.include_router(router)

@@ -67,7 +67,7 @@ class Authenticator:
 
 def grant_subject(grant_digest: str) -> str:
     """Return the subject of the browser that holds this grant."""
-    return f"grant:{grant_digest[:32]}"
+    return f"grant:{grant_digest}"
 
 
 def bearer(authorization: str | None, max_length: int = TOKEN_MAX_LENGTH) -> str:

@@ -49,7 +49,15 @@ class AgentTimeoutError(AgentError):
 
 
 class AgentRefusedError(AgentError):
-    """The agent refused the call; its clock, credential or version differs from ours."""
+    """The agent refused the call: by one of its rules, or its clock, credential or version differs.
+
+    `code` and `sentence` are what it said, as far as they are known.
+    """
+
+    def __init__(self, message: str, code: int | None = None, sentence: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.sentence = sentence
 
 
 class AgentAnswerError(AgentError):

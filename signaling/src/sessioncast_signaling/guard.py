@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 BODY_DEADLINE_S = 10.0
 
+JSON_TYPES = {"application/json", "application/webhook+json"}  # the latter is LiveKit's
+
 TOO_LARGE = Problem(
     413,
     "body-too-large",
@@ -165,6 +167,6 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
         raise TOO_SLOW from None
     if body and scope["method"] not in {"GET", "HEAD"}:
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        if media_type not in JSON_TYPES:
             raise NOT_JSON
     return bytes(body)

@@ -15,7 +15,7 @@ from .roles import Actor, Detail, Kind, Role, State
 MAX_TTL_S = 30 * 24 * 3600
 MAX_LABELS = 32
 PAGE_DEFAULT = 100
-PAGE_MAX = 500
+PAGE_MAX = 1_000
 
 SessionId = Annotated[str, Field(pattern=SESSION_PATTERN, max_length=SESSION_MAX_LENGTH)]
 SessionPath = Annotated[
@@ -105,9 +105,13 @@ class SessionCreated(BaseModel):
 class Control(BaseModel):
     """Who steers."""
 
-    model_config = example(holder="viewer-2f00c1", mode="exclusive")
+    model_config = example(
+        holder="viewer-2f00c1a9d7e3b45f60718293", name="Ana", actor="person", mode="explicit"
+    )
 
     holder: str | None
+    name: str | None
+    actor: str | None
     mode: str | None
 
 

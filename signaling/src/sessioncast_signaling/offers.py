@@ -51,6 +51,7 @@ class Applicant:
     subject: str
     link_id: str = ""
     may_ask: bool = False
+    trusted: bool = False  # it may remove people itself
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Offers:
             applicant.subject,
             applicant.link_id,
             applicant.may_ask,
+            applicant.trusted,
         )
         await self.store.expect(session, viewer, EXPECTED_TTL_S)
         snapshot = await self._open(session)

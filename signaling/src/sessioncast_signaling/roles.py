@@ -27,6 +27,16 @@ class Actor(StrEnum):
     AI = "ai"
 
 
+class ControlAction(StrEnum):
+    """What can be done about control."""
+
+    REQUEST = "request"
+    RELEASE = "release"
+    GRANT = "grant"
+    DENY = "deny"
+    TAKE = "take"
+
+
 class Kind(StrEnum):
     """What is shown."""
 

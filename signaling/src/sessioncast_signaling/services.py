@@ -14,8 +14,10 @@ from .auth import Authenticator, Bearers
 from .clock import Clock
 from .coalesce import Coalescer
 from .config import Settings
+from .control import ControlDesk
 from .delivery import PERIOD_S, Delivery
 from .errors import SfuError
+from .events import SWEEP_S, Hub
 from .limits import Limits
 from .metrics import Metrics
 from .observe import Observe
@@ -23,10 +25,12 @@ from .offers import Offers
 from .oidc import Oidc
 from .presence import Presence
 from .relay import Relays
+from .removals import WATCH_PERIOD_S, Removals
 from .sessions import JANITOR_PERIOD_S, Sessions
 from .sfu import Sfu
 from .store import Store
 from .tokens import TokenMinter
+from .views import view
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,9 @@ class Services:
     delivery: Delivery
     offers: Offers
     observe: Observe
+    removals: Removals
+    control: ControlDesk
+    hub: Hub
     relays: Relays
     ready: Coalescer[None]
 
@@ -66,14 +73,20 @@ class Services:
             tasks = [
                 group.create_task(_every(JANITOR_PERIOD_S, "janitor", self.sessions.tidy)),
                 group.create_task(_every(PERIOD_S, "delivery", self.delivery.tidy)),
+                group.create_task(_every(WATCH_PERIOD_S, "removals", self.removals.tidy)),
+                group.create_task(_every(SWEEP_S, "sweep", self.hub.sweep)),
+                group.create_task(_every(SWEEP_S, "hub", self.hub.run, 0)),
             ]
             if self.oidc is not None:
                 tasks.append(group.create_task(_every(OIDC_PERIOD_S, "oidc", self.oidc.config, 0)))
             try:
                 yield
             finally:
+                self.hub.close()
                 for task in tasks:
                     task.cancel()
+                await self.control.close()
+                await self.presence.close()
 
 
 async def _every(
@@ -131,6 +144,9 @@ def assemble(
             count=metrics.count_offer,
             fallback=True,
         ),
+        removals=Removals(store, sessions, presence, agent, sfu),
+        control=ControlDesk(store, sessions, presence, agent, sfu),
+        hub=Hub(store, sessions, presence, lambda status: view(status).model_dump(mode="json")),
         observe=Observe(store, sessions, presence, agent, clock),
         relays=Relays(
             store, agent, clock, base_url=settings.relay_url or "", count=metrics.streams.set

@@ -1,6 +1,5 @@
 """Sessions: made, looked at, and ended for good."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 from .agentrpc import AgentClient
 from .clock import Clock
 from .errors import AgentError, Problem, SfuError, session_ended, session_unknown
-from .presence import Presence, Snapshot
+from .presence import JUST_COME_S, Presence, Snapshot
 from .roles import Detail, Kind, State
 from .sfu import Participant, Sfu
 from .store import SessionRecord, Store, StoreFullError
@@ -18,6 +17,7 @@ log = logging.getLogger(__name__)
 
 # An agent that was in the room this short while ago is on its way back; later it is waited for.
 RECONNECT_WINDOW_S = 300.0
+SEEN_PERIOD_S = 5.0
 JANITOR_PERIOD_S = 2.0
 _MAX_SIDE_PX = 32_768
 
@@ -84,12 +84,14 @@ class Sessions:
             ) from None
         if created:
             log.info("session created session=%s kind=%s", session, record.kind)
+            await self._store.publish("created", session, {})
             return record, True
         record = await self.running(session)
         if kind is not None:
             changes["kind"] = kind
         if changes:
             record = await self._store.update_session(session, **changes) or record
+            await self._store.publish("changed", session, {})
         return record, False
 
     async def adopt(self, session: str) -> SessionRecord:
@@ -137,7 +139,7 @@ class Sessions:
                 record, self._state_without_agent(record), watching=len(snapshot.viewers)
             )
         now = self.now_s()
-        if record.agent_seen_at is None or now - record.agent_seen_at >= 1:
+        if record.agent_seen_at is None or now - record.agent_seen_at >= SEEN_PERIOD_S:
             await self._store.update_session(record.session, agent_seen_at=now)
         holder = agent.attributes.get("control.holder")
         return SessionStatus(
@@ -146,15 +148,37 @@ class Sessions:
             detail=_detail(agent),
             size_px=parse_size(agent.attributes.get("size", "")),
             watching=len(snapshot.viewers),
-            control={"holder": holder, "mode": agent.attributes.get("control.mode")}
-            if holder
-            else None,
+            control=_control(agent) if holder else None,
             recording=agent.attributes.get("recording") == "true",
         )
 
     async def statuses(self, records: list[SessionRecord]) -> list[SessionStatus]:
-        """Look at many; how many at once is bounded by `Presence`."""
-        return list(await asyncio.gather(*(self.status(r) for r in records)))
+        """Look at many: what is known of them by webhooks, or by a few questions at once."""
+        now = self.now_s()
+        running = [record for record in records if not record.ended]
+        just_come = {
+            record.session
+            for record in running
+            if record.agent_token_at is not None and now - record.agent_token_at < JUST_COME_S
+        }
+        seen: Mapping[str, Snapshot] | None = None
+        if running:
+            try:
+                seen = await self._presence.glance(
+                    [record.session for record in running], just_come=just_come
+                )
+            except SfuError:
+                seen = None
+        statuses = []
+        for record in records:
+            if record.ended:
+                statuses.append(SessionStatus(record, State.ENDED))
+            elif seen is None:
+                state = self._state_without_agent(record)
+                statuses.append(SessionStatus(record, state, detail=Detail.SFU_UNREACHABLE))
+            else:
+                statuses.append(await self.status_from(record, seen[record.session]))
+        return statuses
 
     def _state_without_agent(self, record: SessionRecord) -> State:
         seen = record.agent_seen_at
@@ -173,6 +197,7 @@ class Sessions:
         if before.ended:
             return
         await self._store.end_session(session, self.now_s())
+        await self._store.publish("ended", session, {})
         log.info("session ended session=%s reason=%r", session, reason)
         try:
             snapshot = await self._presence.snapshot(session)
@@ -207,6 +232,15 @@ class Sessions:
         for record in await self._store.sessions():
             if not record.ended and record.ends_at is not None and record.ends_at <= now:
                 await self.end(record.session, "its time is over")
+
+
+def _control(agent: Participant) -> dict[str, str | None]:
+    return {
+        "holder": agent.attributes.get("control.holder"),
+        "name": agent.attributes.get("control.name"),
+        "actor": agent.attributes.get("control.actor"),
+        "mode": agent.attributes.get("control.mode"),
+    }
 
 
 def _detail(agent: Participant) -> Detail | None:

@@ -5,6 +5,7 @@ through its Twirp client with tokens of our own: one minute, and for that call a
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ from livekit.api.twirp_client import ServerError, TwirpClient
 from livekit.protocol import models, room
 
 from .errors import SfuError, SfuNotFoundError, SfuRefusedError, SfuUnavailableError
+from .roles import Role
 
 CALL_DEADLINE_S = 3.0
 # The SFU keeps an empty room this long; longer than any token lives, so that a viewer who was given
@@ -25,6 +27,10 @@ CALL_DEADLINE_S = 3.0
 EMPTY_TIMEOUT_S = 900
 _CALL_TOKEN_TTL = timedelta(seconds=60)
 _RPC_TIMEOUT_CODES = {"canceled", "deadline_exceeded", "unavailable"}
+
+_RPC_ERROR = re.compile(r"RpcError (\d{1,5}): (.*)", re.DOTALL)
+_RPC_LOST = {1501, 1502}  # the SDK's own: no connection, no response in time
+_MAX_SENTENCE = 200
 
 M = TypeVar("M", bound=Message)
 
@@ -34,7 +40,12 @@ class RpcTimeoutError(SfuError):
 
 
 class RpcRefusedError(SfuError):
-    """The participant answered with an error."""
+    """The participant answered with an error: its `code` and `sentence`, where they are known."""
+
+    def __init__(self, what: str, code: int | None = None, sentence: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.sentence = sentence
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Participant:
     name: str
     joined_at: float  # Unix seconds
     attributes: Mapping[str, str] = field(default_factory=dict)
+    sid: str = ""  # one connection of it
 
 
 class Sfu(Protocol):
@@ -64,6 +76,14 @@ class Sfu(Protocol):
 
     async def remove_participant(self, name: str, identity: str) -> None:
         """Disconnect one; no error when it is not there."""
+        ...
+
+    async def raise_to_operator(self, name: str, identity: str) -> None:
+        """Let an observer who is connected speak and steer; raises SfuNotFoundError."""
+        ...
+
+    async def rooms_now(self) -> dict[str, int]:
+        """Return all rooms and how many are connected to each; the numbers are seconds late."""
         ...
 
     async def perform_rpc(
@@ -129,16 +149,7 @@ class LiveKitSfu:
         except SfuNotFoundError:
             return []
         connected = {models.ParticipantInfo.JOINED, models.ParticipantInfo.ACTIVE}
-        return [
-            Participant(
-                identity=p.identity,
-                name=p.name,
-                joined_at=p.joined_at_ms / 1000 if p.joined_at_ms else float(p.joined_at),
-                attributes=dict(p.attributes),
-            )
-            for p in answer.participants
-            if p.state in connected
-        ]
+        return [participant_of(p) for p in answer.participants if p.state in connected]
 
     async def delete_room(self, name: str) -> None:
         """See Sfu."""
@@ -163,6 +174,39 @@ class LiveKitSfu:
             )
         except SfuNotFoundError:
             return
+
+    async def raise_to_operator(self, name: str, identity: str) -> None:
+        """See Sfu."""
+        grants = api.VideoGrants(room_admin=True, room=name)
+        who = room.RoomParticipantIdentity(room=name, identity=identity)
+        found = await self._call("GetParticipant", who, models.ParticipantInfo, grants)
+        # an update replaces every permission: all begin as they are
+        permission = models.ParticipantPermission()
+        permission.CopyFrom(found.permission)
+        permission.can_publish = permission.can_publish_data = True
+        del permission.can_publish_sources[:]
+        permission.can_publish_sources.append(models.TrackSource.MICROPHONE)
+        await self._call(
+            "UpdateParticipant",
+            room.UpdateParticipantRequest(
+                room=name,
+                identity=identity,
+                permission=permission,
+                attributes={"role": Role.OPERATOR.value},
+            ),
+            models.ParticipantInfo,
+            grants,
+        )
+
+    async def rooms_now(self) -> dict[str, int]:
+        """See Sfu."""
+        answer = await self._call(
+            "ListRooms",
+            room.ListRoomsRequest(),
+            room.ListRoomsResponse,
+            api.VideoGrants(room_list=True),
+        )
+        return {found.name: found.num_participants for found in answer.rooms}
 
     async def perform_rpc(
         self, name: str, identity: str, method: str, payload: str, deadline_s: float
@@ -227,6 +271,17 @@ class LiveKitSfu:
             raise _translated(method, error, rpc=rpc) from None
 
 
+def participant_of(info: models.ParticipantInfo) -> Participant:
+    """Return what is used here of what the SFU says of somebody."""
+    return Participant(
+        identity=info.identity,
+        name=info.name,
+        joined_at=info.joined_at_ms / 1000 if info.joined_at_ms else float(info.joined_at),
+        sid=info.sid,
+        attributes=dict(info.attributes),
+    )
+
+
 def _translated(method: str, error: ServerError, *, rpc: bool) -> SfuError:
     what = f"{method}: {error.code}"
     if error.status in {401, 403} or error.code in {"unauthenticated", "permission_denied"}:
@@ -234,5 +289,9 @@ def _translated(method: str, error: ServerError, *, rpc: bool) -> SfuError:
     if error.code == "not_found":
         return SfuNotFoundError(what)
     if rpc:
+        answered = _RPC_ERROR.search(str(error.message))
+        if answered is not None and int(answered[1]) not in _RPC_LOST:
+            sentence = "".join(c for c in answered[2] if c.isprintable())[:_MAX_SENTENCE]
+            return RpcRefusedError(what, int(answered[1]), sentence)
         return RpcTimeoutError(what) if error.code in _RPC_TIMEOUT_CODES else RpcRefusedError(what)
     return SfuUnavailableError(what)

@@ -99,6 +99,7 @@ class ExpectedViewer:
     subject: str = ""
     link_id: str = ""
     may_ask: bool = False
+    trusted: bool = False  # its subject may remove people itself
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ const row = (session, state, extra = {}) => ({
 const sessions = new Map(
   [
     row('demo', 'live', { watching: 3, labels: { team: 'web' } }),
-    row('browser-checkout-tests', 'live', { kind: 'browser', watching: 1, created_at: minutes(190), control: 'Ana' }),
+    row('browser-checkout-tests', 'live', { kind: 'browser', watching: 1, created_at: minutes(190), control: 'Ana', recording: true }),
     row('waiting', 'waiting', { created_at: minutes(0.2), size_px: null, watching: null }),
     row('gone-for-now', 'reconnecting', { created_at: minutes(3000), watching: 12 }),
     row('last-week', 'ended', { created_at: minutes(9000) }),
@@ -63,6 +63,7 @@ export async function fakeApi(req, res) {
   if (!path.startsWith('/api/')) return false;
   const bearer = (req.headers.authorization ?? '').replace('Bearer ', '');
   if (path === '/api/v1/time') return send(res, 200, { unix_us: Date.now() * 1000 }), true;
+  if (path === '/api/v1/auth/config') return send(res, 200, { api_key: true, oidc: process.env.FAKE_OIDC ? { issuer: 'https://login.example', client_id: 'x', scope: 'openid', resource: null, bearer: 'id_token', authorization_endpoint: 'https://login.example/auth', token_endpoint: 'https://login.example/token', end_session_endpoint: null } : null }), true;
   if (path === '/api/v1/join') {
     const { secret } = await readJson(req);
     if (secret === 'used') return problem(res, 410, 'link-used', 'This link has been used.'), true;
@@ -81,6 +82,9 @@ export async function fakeApi(req, res) {
   if (!rest && req.method === 'DELETE') return (session.state = 'ended'), res.writeHead(204).end(), true;
   if (!rest) return send(res, 200, session), true;
   if (rest === '/thumbnail') return send(res, 200, readFileSync(THUMB), 'image/jpeg'), true;
+  if (rest === '/usage') return send(res, 200, { session: name, uptime_seconds: 4000 + (Date.now() % 1e6) / 1000, cpu_seconds: { capture: 31, convert: 12, encode: 210, publish: 40, sound: 9, control: 1, record: 0, other: 12, process: 340 + ((Date.now() % 1e6) / 1000) * 0.12 }, bytes_sent: 812e6, watched_seconds: 2900, rss_bytes: 131e6 }), true;
+  if (rest === '/participants') return send(res, 200, { items: [{ identity: 'viewer-1', name: 'Ana', role: 'operator', actor: 'person', joined_at: minutes(3) }, { identity: 'viewer-2', name: 'Test agent', role: 'operator', actor: 'ai', joined_at: minutes(2) }, { identity: 'viewer-3', name: 'viewer-3', role: 'observer', actor: 'person', joined_at: minutes(1) }], next: null }), true;
+  if (rest === '/join-links' && req.method === 'GET') return send(res, 200, { items: [{ id: 'jl-0a1b2c3d4e5f', role: 'observer', name: 'Ana', created_at: minutes(5), expires_at: minutes(-55), max_uses: 5, uses: 1 }], next: null }), true;
   if (rest === '/join-links') return send(res, 201, { id: 'l1', url: `/sessions/${name}#join=${randomBytes(16).toString('base64url')}` }), true;
   if (rest === '/webrtc/offer') {
     if (session.state === 'ended') return problem(res, 410, 'session-ended', 'This session has ended.'), true;

@@ -2,7 +2,8 @@
 
 import {
   isObject, toJoinAnswer, toOffer, toSession,
-  type AgentCredential, type JoinAnswer, type JoinLink, type Kind, type Offer, type Role, type SessionInfo,
+  toLink, toParticipant,
+  type AgentCredential, type JoinAnswer, type JoinLink, type Kind, type LinkInfo, type Offer, type Participant, type Role, type SessionInfo,
 } from './types';
 
 const DEADLINE_MS = 10_000;
@@ -107,10 +108,32 @@ export async function endSession(session: string, caller: Caller): Promise<void>
   await request('DELETE', at(session), caller);
 }
 
-export async function makeJoinLink(session: string, link: { role: Role; ttl_seconds: number; max_uses: number }, caller: Caller): Promise<JoinLink> {
+export interface NewLink {
+  role: Role;
+  name?: string;
+  ttl_seconds: number;
+  max_uses: number;
+  may_ask?: boolean;
+}
+
+export async function makeJoinLink(session: string, link: NewLink, caller: Caller): Promise<JoinLink> {
   const body = await json('POST', at(session, '/join-links'), caller, link);
   if (!isObject(body) || typeof body['url'] !== 'string') throw new ApiError(200, 'not-a-link', 'The server’s answer holds no link.');
   return { id: String(body['id'] ?? ''), url: new URL(body['url'], location.origin).href };
+}
+
+const items = (page: unknown): unknown[] => (isObject(page) && Array.isArray(page['items']) ? page['items'] : []);
+
+export async function joinLinks(session: string, caller: Caller): Promise<LinkInfo[]> {
+  return items(await json('GET', at(session, '/join-links?limit=500'), caller)).map(toLink).filter((link) => link !== null);
+}
+
+export async function revokeLink(session: string, id: string, caller: Caller): Promise<void> {
+  await request('DELETE', at(session, `/join-links/${encodeURIComponent(id)}`), caller);
+}
+
+export async function participants(session: string, caller: Caller): Promise<Participant[]> {
+  return items(await json('GET', at(session, '/participants?limit=500'), caller)).map(toParticipant).filter((who) => who !== null);
 }
 
 export type ControlAction = 'request' | 'release' | 'grant' | 'deny' | 'take';
@@ -125,12 +148,69 @@ export async function removeParticipant(session: string, identity: string, calle
   await request('DELETE', at(session, `/participants/${encodeURIComponent(identity)}`), caller);
 }
 
+/** What a session has cost, as its agent counts it. */
+export interface Usage {
+  uptime_s: number;
+  process_s: number;
+  stages: [stage: string, seconds: number][];
+  bytes_sent: number;
+  watched_s: number;
+  rss_bytes: number;
+}
+
+export async function usage(session: string, caller: Caller): Promise<Usage> {
+  const body = await json('GET', at(session, '/usage'), caller);
+  const read = (from: unknown, name: string): number => (isObject(from) && typeof from[name] === 'number' ? (from[name] as number) : 0);
+  const cpu = isObject(body) ? body['cpu_seconds'] : null;
+  const stages = Object.entries(isObject(cpu) ? cpu : {}).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'process');
+  const sum_s = stages.reduce((sum, [, seconds]) => sum + seconds, 0);
+  return {
+    uptime_s: read(body, 'uptime_seconds'), process_s: read(cpu, 'process') || sum_s, stages,
+    bytes_sent: read(body, 'bytes_sent'), watched_s: read(body, 'watched_seconds'), rss_bytes: read(body, 'rss_bytes'),
+  };
+}
+
+/** The stream of news; it stays open, so the usual deadline is for its head alone. */
+export async function events(caller: Caller): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const headers: Record<string, string> = { accept: 'text/event-stream' };
+  if (caller.bearer) headers['authorization'] = `Bearer ${caller.bearer}`;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), DEADLINE_MS);
+  try {
+    const response = await fetch('/api/v1/events', { headers, credentials: 'omit', cache: 'no-store', redirect: 'error', signal: caller.signal ? AbortSignal.any([caller.signal, late.signal]) : late.signal });
+    if (!response.ok) throw await problem(response);
+    if (!response.body) throw new ApiError(0, 'no-body', 'The server’s events could not be read.');
+    return response.body;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export async function authConfig(caller: Caller): Promise<unknown> {
+  return json('GET', '/api/v1/auth/config', caller);
+}
+
 export async function thumbnail(session: string, caller: Caller): Promise<Blob> {
   return (await request('GET', at(session, '/thumbnail'), caller)).blob();
 }
 
 export async function offer(session: string, role: Role | null, caller: Caller): Promise<Offer> {
   return answer(toOffer, await json('POST', at(session, '/webrtc/offer'), caller, role ? { role } : {}));
+}
+
+/** An offer from an embedding site's own route. */
+export async function offerAt(url: string, { credentials, authorization, signal }: { credentials: RequestCredentials; authorization: string | null; signal: AbortSignal }): Promise<Offer> {
+  const headers: Record<string, string> = { accept: 'application/json', 'content-type': 'application/json' };
+  if (authorization) headers['authorization'] = authorization;
+  let response: Response;
+  try {
+    response = await fetch(url, { method: 'POST', body: '{}', headers, credentials, cache: 'no-store', signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]) });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError(0, 'unreachable', 'The server does not answer.');
+  }
+  if (!response.ok) throw await problem(response);
+  return answer(toOffer, await response.json().catch(() => null));
 }
 
 export async function join(secret: string, caller: Caller): Promise<JoinAnswer> {

@@ -34,17 +34,18 @@ export interface Rung {
 
 export interface Ladder {
   phase: 'idle' | 'climbing' | 'open' | 'fallen';
-  began_ms: number;
+  /** When there was something to ask: before that, silence means nothing. */
+  asking_ms: number | null;
   legs: Record<Leg, Rung>;
 }
 
 export type LadderEvent =
-  | { type: 'begin'; now_ms: number }
+  | { type: 'begin' }
   | { type: 'sighted'; sightings: Sightings; now_ms: number }
   /** Media flow; null where the way is not known. */
   | { type: 'opened'; leg: MediaLeg | null }
   /** `signal`: not even the media server's own connection came to be, so nothing was tried over it. */
-  | { type: 'gave-up'; signal: boolean; why: string }
+  | { type: 'gave-up'; signal: boolean; why: string; sightings?: Sightings | null }
   /** This browser cannot show what WebRTC would bring. */
   | { type: 'unplayable' }
   | { type: 'vnc'; state: 'trying' | 'open' | 'failed' | 'waiting'; why?: string };
@@ -52,7 +53,7 @@ export type LadderEvent =
 const WAITING: Rung = { state: 'waiting', why: null };
 const TRYING: Rung = { state: 'trying', why: null };
 
-export const noLadder: Ladder = { phase: 'idle', began_ms: 0, legs: { udp: WAITING, tcp: WAITING, turn: WAITING, vnc: WAITING } };
+export const noLadder: Ladder = { phase: 'idle', asking_ms: null, legs: { udp: WAITING, tcp: WAITING, turn: WAITING, vnc: WAITING } };
 
 /** After this long without one answer, a way is called blocked. ICE itself goes on asking. */
 export const PATIENCE_MS: Record<MediaLeg, number> = { udp: 1_000, tcp: 2_200, turn: 4_000 };
@@ -63,8 +64,8 @@ const NO_ANSWER: Record<MediaLeg, string> = {
   turn: 'The TURN relay was reached, but nothing comes through it.',
 };
 const ABSENT: Record<MediaLeg, string> = {
-  udp: 'The media server offers no UDP.',
-  tcp: 'The media server offers no TCP.',
+  udp: 'There is nothing to try over UDP: the media server or this network offers none.',
+  tcp: 'There is nothing to try over TCP: the media server offers none.',
   turn: 'No TURN relay answers, or none is set up.',
 };
 
@@ -72,7 +73,7 @@ export function reduceLadder(ladder: Ladder, event: LadderEvent): Ladder {
   switch (event.type) {
     case 'begin':
       // The fallback goes on showing while WebRTC is tried again.
-      return { phase: 'climbing', began_ms: event.now_ms, legs: { udp: TRYING, tcp: WAITING, turn: WAITING, vnc: ladder.legs.vnc } };
+      return { phase: 'climbing', asking_ms: null, legs: { udp: TRYING, tcp: WAITING, turn: WAITING, vnc: ladder.legs.vnc } };
     case 'sighted':
       return ladder.phase === 'climbing' ? climbed(ladder, event.sightings, event.now_ms) : ladder;
     case 'opened':
@@ -81,7 +82,9 @@ export function reduceLadder(ladder: Ladder, event: LadderEvent): Ladder {
       const legs = { ...ladder.legs };
       for (const leg of MEDIA_LEGS) {
         const { state, why } = legs[leg];
-        if (event.signal || state === 'trying' || state === 'waiting' || state === 'open') legs[leg] = { state: 'failed', why: event.signal ? event.why : why ?? NO_ANSWER[leg] };
+        if (event.signal) legs[leg] = { state: 'failed', why: event.why };
+        else if (event.sightings) legs[leg] = givenUp(leg, event.sightings[leg]);
+        else if (state !== 'absent') legs[leg] = { state: 'failed', why: why ?? NO_ANSWER[leg] };
       }
       return { ...ladder, phase: 'fallen', legs };
     }
@@ -95,24 +98,28 @@ export function reduceLadder(ladder: Ladder, event: LadderEvent): Ladder {
 }
 
 function climbed(ladder: Ladder, sightings: Sightings, now_ms: number): Ladder {
-  const waited_ms = now_ms - ladder.began_ms;
+  const asking_ms = ladder.asking_ms ?? (MEDIA_LEGS.some((leg) => sightings[leg].there) ? now_ms : null);
+  if (asking_ms === null) return ladder;
+  const waited_ms = now_ms - asking_ms;
   const legs = { ...ladder.legs };
   let waitingFor: MediaLeg | null = null;
   for (const leg of MEDIA_LEGS) {
     const seen = sightings[leg];
     if (waitingFor) legs[leg] = WAITING;
-    else if (seen.answered === 0 && waited_ms >= PATIENCE_MS[leg]) legs[leg] = given_up(leg, seen);
+    else if (seen.answered === 0 && waited_ms >= PATIENCE_MS[leg]) legs[leg] = givenUp(leg, seen);
     else {
       waitingFor = leg;
       legs[leg] = TRYING;
     }
   }
-  return same(ladder.legs, legs) ? ladder : { ...ladder, legs };
+  return same(ladder.legs, legs) && asking_ms === ladder.asking_ms ? ladder : { ...ladder, asking_ms, legs };
 }
 
-function given_up(leg: MediaLeg, seen: Sighting): Rung {
+function givenUp(leg: MediaLeg, seen: Sighting): Rung {
   if (seen.trouble) return { state: 'failed', why: seen.trouble };
-  return seen.there ? { state: 'failed', why: NO_ANSWER[leg] } : { state: 'absent', why: ABSENT[leg] };
+  if (seen.there) return { state: 'failed', why: NO_ANSWER[leg] };
+  // Every media server has the first two; a relay must have been set up.
+  return { state: leg === 'turn' ? 'absent' : 'failed', why: ABSENT[leg] };
 }
 
 function opened(ladder: Ladder, leg: MediaLeg | null): Ladder {

@@ -1,18 +1,20 @@
 /** Starts the page: takes the secret out of the address bar first, then loads the page that is asked for. */
 
 import { takeSecret } from './grants';
-import { parsePath, startRouter } from './router';
-import { installTips } from './ui/controls';
+import { finishSignIn, renewInTime, takeReturn } from './oidc';
+import { navigate, parsePath, startRouter } from './router';
+import { installTips, toast } from './ui/controls';
 import { h } from './ui/dom';
 
 let secret = takeSecret();
+const returned = takeReturn();
 const root = document.getElementById('app')!;
 let leave: () => void = () => undefined;
 let turn = 0;
 
 async function show(): Promise<void> {
   const mine = (turn += 1);
-  const route = parsePath(location.pathname);
+  const route = parsePath(location.pathname, location.search);
   leave();
   leave = () => undefined;
   try {
@@ -22,6 +24,9 @@ async function show(): Promise<void> {
       // The list is one click away, but the 150 kB of WebRTC client are fetched for a session only.
       const { mountViewer } = await import('./viewer/viewer');
       if (mine === turn) leave = mountViewer(root, route.session, { secret: taken });
+    } else if (route.page === 'wall') {
+      const { mountWall } = await import('./wall');
+      if (mine === turn) leave = mountWall(root, route.sessions);
     } else if (route.page === 'explorer') {
       const { mountExplorer } = await import('./explorer/explorer');
       if (mine === turn) leave = mountExplorer(root);
@@ -45,4 +50,12 @@ addEventListener('hashchange', () => {
 });
 installTips();
 startRouter(() => void show());
-void show();
+renewInTime();
+if (returned) {
+  finishSignIn(returned).then((path) => navigate(path), (error: unknown) => {
+    void show();
+    toast(error instanceof Error ? error.message : 'The sign-in did not work. Please try again.');
+  });
+} else {
+  void show();
+}

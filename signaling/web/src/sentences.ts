@@ -26,7 +26,7 @@ export const REFUSALS: Record<Refusal, { word: string; tone: Tone; sentence: str
   'sign-in': { word: 'Sign in', tone: 'ended', sentence: 'Sign in to watch this session', hint: 'Open the link that you were sent, or use an API key.', actions: ['sign-in'] },
   'key-refused': { word: 'Sign in', tone: 'ended', sentence: 'The server does not know this API key', hint: 'It may have been revoked. Check it and try once more.', actions: ['sign-in'] },
   forbidden: { word: 'No access', tone: 'ended', sentence: 'You may not watch this session', hint: 'You were removed from it, or your key does not cover it.', actions: ['sign-in', 'explorer'] },
-  'no-h264': { word: 'Not playable', tone: 'ended', sentence: 'This browser cannot play H.264 video', hint: 'Chrome, Edge and Safari can; Firefox can once its OpenH264 plug-in is enabled.', actions: ['retry', 'vnc'] },
+  'no-h264': { word: 'Not playable', tone: 'ended', sentence: 'This browser cannot play H.264 video', hint: 'Chrome, Edge and Safari can; Firefox can once its OpenH264 plug-in is enabled. The VNC viewer shows it all the same.', actions: ['retry', 'vnc'] },
 };
 
 const seconds = (from_ms: number, now_ms: number): number => Math.max(0, Math.floor((now_ms - from_ms) / 1000));

@@ -46,6 +46,23 @@ export interface JoinLink {
   url: string;
 }
 
+export interface LinkInfo {
+  id: string;
+  role: Role;
+  name: string;
+  expires_at: string;
+  uses: number;
+  max_uses: number;
+}
+
+export interface Participant {
+  identity: string;
+  name: string;
+  role: Role;
+  ai: boolean;
+  joined_at: string;
+}
+
 const SESSION_ID = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export const isSessionId = (text: string): boolean => SESSION_ID.test(text);
 
@@ -88,6 +105,16 @@ export function toSession(value: unknown): SessionInfo | null {
     control: holder(value['control']),
     recording: Boolean(value['recording']),
   };
+}
+
+export function toLink(value: unknown): LinkInfo | null {
+  if (!isObject(value) || !text(value['id'])) return null;
+  return { id: text(value['id']), role: toRole(value['role']), name: text(value['name']), expires_at: text(value['expires_at']), uses: count(value['uses']) ?? 0, max_uses: count(value['max_uses']) ?? 0 };
+}
+
+export function toParticipant(value: unknown): Participant | null {
+  if (!isObject(value) || !text(value['identity'])) return null;
+  return { identity: text(value['identity']), name: text(value['name']) || text(value['identity']), role: toRole(value['role']), ai: value['actor'] === 'ai', joined_at: text(value['joined_at']) };
 }
 
 function toFallback(value: unknown): Offer['fallback'] {

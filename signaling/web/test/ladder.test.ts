@@ -6,29 +6,44 @@ const silent: Sighting = { there: true, asked: 5, answered: 0, open: false };
 const absent: Sighting = { there: false, asked: 0, answered: 0, open: false };
 const seen = (ways: Partial<Sightings> = {}): Sightings => ({ udp: silent, tcp: silent, turn: absent, ...ways });
 const run = (events: LadderEvent[], from: Ladder = noLadder): Ladder => events.reduce(reduceLadder, from);
-const begin: LadderEvent = { type: 'begin', now_ms: 1_000 };
+const asked = (now_ms: number): LadderEvent => ({ type: 'sighted', sightings: seen(), now_ms });
+const begin: LadderEvent = { type: 'begin' };
 const at = (ms: number, ways?: Partial<Sightings>): LadderEvent => ({ type: 'sighted', sightings: seen(ways), now_ms: 1_000 + ms });
 
 describe('the ladder', () => {
   it('says which way is being waited for, and which were blocked before it', () => {
     expect(climbingWords(run([begin]))).toBe('Connecting over UDP…');
-    expect(climbingWords(run([begin, at(PATIENCE_MS.udp - 1)]))).toBe('Connecting over UDP…');
-    expect(climbingWords(run([begin, at(PATIENCE_MS.udp)]))).toBe('UDP is blocked here, trying TCP…');
-    expect(climbingWords(run([begin, at(PATIENCE_MS.tcp, { turn: silent })]))).toBe('UDP and TCP are blocked here, trying the TURN relay…');
-    expect(climbingWords(run([begin, at(PATIENCE_MS.turn)]))).toBe('WebRTC is blocked on this network…');
+    expect(climbingWords(run([begin, asked(1_000), at(PATIENCE_MS.udp - 1)]))).toBe('Connecting over UDP…');
+    expect(climbingWords(run([begin, asked(1_000), at(PATIENCE_MS.udp)]))).toBe('UDP is blocked here, trying TCP…');
+    expect(climbingWords(run([begin, asked(1_000), at(PATIENCE_MS.tcp, { turn: silent })]))).toBe('UDP and TCP are blocked here, trying the TURN relay…');
+    expect(climbingWords(run([begin, asked(1_000), at(PATIENCE_MS.turn)]))).toBe('WebRTC is blocked on this network…');
+  });
+
+  it('counts from the first question, not from a slow beginning', () => {
+    const none = { type: 'sighted', sightings: { udp: absent, tcp: absent, turn: absent }, now_ms: 1_000 } as const;
+    const late = run([begin, none, asked(9_000)]);
+    expect(climbingWords(late)).toBe('Connecting over UDP…');
+    expect(climbingWords(run([asked(9_000 + PATIENCE_MS.udp)], late))).toBe('UDP is blocked here, trying TCP…');
   });
 
   it('does not call blocked what answers', () => {
-    const slow = run([begin, at(9_000, { udp: { ...silent, answered: 1 } })]);
+    const slow = run([begin, asked(1_000), at(9_000, { udp: { ...silent, answered: 1 } })]);
     expect(climbingWords(slow)).toBe('Connecting over UDP…');
     expect(slow.legs.tcp.state).toBe('waiting');
   });
 
   it('falls when nothing opened, with a reason for each way', () => {
-    const fallen = run([begin, at(PATIENCE_MS.udp), { type: 'gave-up', signal: false, why: 'No media come through.' }]);
+    const fallen = run([begin, asked(1_000), at(PATIENCE_MS.udp), { type: 'gave-up', signal: false, why: 'No media come through.' }]);
     expect(wantsFallback(fallen)).toBe(true);
     expect(ladderLines(fallen).join('\n')).toContain('UDP: blocked. No answer over UDP');
     expect(run([{ type: 'vnc', state: 'trying' }], fallen).legs.vnc.state).toBe('trying');
+  });
+
+  it('falls with what was last seen, also when the relay had no time to be waited for', () => {
+    const refused = { ...absent, trouble: 'The TURN relay refused our credentials (401).' };
+    const fallen = run([begin, asked(1_000), { type: 'gave-up', signal: false, why: '', sightings: seen({ turn: refused }) }]);
+    expect(fallen.legs.turn).toEqual({ state: 'failed', why: refused.trouble });
+    expect(run([begin, asked(1_000), { type: 'gave-up', signal: false, why: '', sightings: seen() }]).legs.turn.state).toBe('absent');
   });
 
   it('says of all ways that the media server was not reached, when it was not', () => {
@@ -47,8 +62,8 @@ describe('the ladder', () => {
   });
 
   it('keeps the fallback while WebRTC is tried again, and forgets the rest', () => {
-    const showing = run([begin, at(PATIENCE_MS.turn), { type: 'gave-up', signal: false, why: '' }, { type: 'vnc', state: 'open' }]);
-    const again = run([{ type: 'begin', now_ms: 20_000 }], showing);
+    const showing = run([begin, asked(1_000), at(PATIENCE_MS.turn), { type: 'gave-up', signal: false, why: '' }, { type: 'vnc', state: 'open' }]);
+    const again = run([begin], showing);
     expect(again.legs.vnc.state).toBe('open');
     expect(again.legs.udp).toEqual({ state: 'trying', why: null });
     expect(wantsFallback(again)).toBe(false);
@@ -64,7 +79,7 @@ describe('the ladder', () => {
     const open = run([begin, { type: 'opened', leg: 'udp' }]);
     expect(reduceLadder(open, at(9_000))).toBe(open);
     expect(reduceLadder(open, { type: 'opened', leg: 'udp' })).toBe(open);
-    const climbing = run([begin, at(10)]);
+    const climbing = run([begin, asked(1_000), at(10)]);
     expect(reduceLadder(climbing, at(20))).toBe(climbing);
   });
 });

@@ -159,7 +159,7 @@ describe('explorer', () => {
     expect(names({ query: 'TEAM=qa' })).toEqual(['c']);
     expect(names({ query: 'b live' })).toEqual(['b-2', 'b-10']);
     expect(names({ query: 'zzz' })).toEqual([]);
-    expect(counts(all)).toEqual({ live: 2, starting: 2, ended: 1 });
+    expect(counts(all)).toEqual({ live: 2, starting: 2, ended: 1, recorded: 0 });
   });
   it('tells ages', () => {
     const now = Date.parse('2026-11-23T10:00:00Z');

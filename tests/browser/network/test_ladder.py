@@ -1,6 +1,8 @@
 """The ways to a picture when a network closes one after the other, in a real Chromium."""
 
 import contextlib
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.agent_process import AgentProcess, agent_process, call
+from support.axe import violations
 from support.browser import Browsers, Guest, chromium
 from support.certificate import Certificate, certificate
 from support.livekit import LiveKitServer, laid_over, livekit_server
@@ -18,6 +21,7 @@ from support.turn import coturn, own_relay, secret_file
 from support.xserver import Canvas, XServer
 
 pytestmark = pytest.mark.browser
+FACTOR = float(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))
 OWN, OUTER = "own.turn.sessioncast.test", "outer.turn.sessioncast.test"
 
 
@@ -38,18 +42,18 @@ class Stack:
 
 @contextlib.contextmanager
 def stack(
-    net: Network, x: XServer, path: Path, session: str, *relays: dict[str, Any]
+    net: Network, x: XServer, path: Path, session: str, relay: dict[str, Any], *, at: int = 4
 ) -> Iterator[Stack]:
-    """Shim on the first address, SFU on the second, relays on the third and fourth."""
+    """Shim and SFU on two addresses from number `at` on; relays have the third and fourth."""
+    page, media = net.addresses[at : at + 2]
     config: dict[str, Any] = {
         "rtc": {"interfaces": {"includes": [net.device]}, "enable_loopback_candidate": False}
     }
-    for relay in relays:
-        config = laid_over(config, relay)
+    config = laid_over(config, relay)
     path.mkdir(exist_ok=True)
     with (
-        livekit_server(path, host=net.addresses[1], port=443, config=config) as sfu,
-        shim_process(sfu, path, host=net.addresses[0], port=443) as shim,
+        livekit_server(path, host=media, port=443, config=config) as sfu,
+        shim_process(sfu, path, host=page, port=443) as shim,
         agent_process(shim, x, path, session) as agent,
         x.connect() as display,
     ):
@@ -69,13 +73,27 @@ def tls(net: Network, module_path: Path) -> Certificate:
 def relayed(net: Network, x: XServer, module_path: Path, tls: Certificate) -> Iterator[Stack]:
     """With livekit-server's own relay."""
     relay = own_relay(OWN, net.addresses[2], net.subnet, tls)
-    with stack(net, x, module_path / "own", "ways", relay) as made:
+    with stack(net, x, module_path / "own", "ways", relay, at=0) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def plain(net: Network, x: XServer, module_path: Path) -> Iterator[Stack]:
+    """Without a relay."""
+    with stack(net, x, module_path / "plain", "plain", {}, at=6) as made:
         yield made
 
 
 @pytest.fixture
 async def far(net: Network, tls: Certificate, tmp_path: Path) -> AsyncIterator[Browsers]:
-    async with chromium(tls.chromium_argument, prefix=net.command(), scratch=tmp_path) as browsers:
+    # as behind https, which a test without names cannot have
+    secure = ",".join(f"http://{address}:443" for address in net.addresses)
+    async with chromium(
+        tls.chromium_argument,
+        f"--unsafely-treat-insecure-origin-as-secure={secure}",
+        prefix=net.command(),
+        scratch=tmp_path,
+    ) as browsers:
         yield browsers
 
 
@@ -98,16 +116,16 @@ async def live(browsers: Browsers, at: Stack, within_s: float = 12.0) -> tuple[G
     return guest, await path_of(guest)
 
 
-async def test_an_open_network_is_served_over_udp(relayed: Stack, far: Browsers) -> None:
-    _, path = await live(far, relayed)
+async def test_an_open_network_is_served_over_udp(plain: Stack, far: Browsers) -> None:
+    _, path = await live(far, plain)
     assert path == "UDP"
 
 
 async def test_without_udp_the_picture_comes_over_tcp_and_the_page_says_why(
-    net: Network, relayed: Stack, far: Browsers
+    net: Network, plain: Stack, far: Browsers
 ) -> None:
     net.block(udp=True)
-    guest, path = await live(far, relayed)
+    guest, path = await live(far, plain)
     assert path == "TCP (UDP blocked)"
     tip = await guest.page.get_attribute(".stat:has(.stat-label:text-is('Path'))", "data-tip")
     assert "No answer over UDP" in str(tip)
@@ -125,7 +143,7 @@ async def test_with_nothing_but_443_the_servers_own_relay_carries_it(
 async def test_coturn_carries_it_with_credentials_made_from_the_shared_secret(
     net: Network, x: XServer, tls: Certificate, far: Browsers, tmp_path: Path
 ) -> None:
-    _, sfu, _, relay = net.addresses
+    relay, sfu = net.addresses[3], net.addresses[5]
     with coturn(tmp_path, OUTER, relay, sfu, tls) as external:
         with stack(net, x, tmp_path / "coturn", "outer", external.section()) as made:
             net.block(only_tcp=(443,))
@@ -146,3 +164,37 @@ async def test_coturn_carries_it_with_credentials_made_from_the_shared_secret(
             "401" in external.log_path.read_text()
             or "check_stun_auth" in external.log_path.read_text()
         )
+
+
+async def test_a_network_without_any_way_for_media_gets_the_fallback_and_webrtc_again_later(
+    net: Network, plain: Stack, far: Browsers
+) -> None:
+    net.block(only_tcp=(443,))
+    guest = await far.guest()
+    await guest.page.goto(plain.link())
+    began = time.monotonic()
+    await guest.page.wait_for_selector(".vnc-panel[data-state=showing]", timeout=15_000)
+    took_s = time.monotonic() - began
+    assert took_s < 6 * FACTOR
+    note = await guest.say(".fall-note")
+    assert "Showing the VNC fallback; WebRTC is blocked on this network." in note
+    assert await violations(guest.page) == []
+    net.unblock()
+    await guest.page.wait_for_selector("#panel-live:not([hidden])", timeout=40_000)
+    await guest.state("Live")
+    assert await guest.page.is_hidden(".vnc-panel")
+    # noVNC notes in the console that it is closed twice
+    assert [error for error in guest.errors if "RFB object" not in error] == []
+
+
+async def test_a_network_that_closes_during_the_session_is_left_for_the_next_way(
+    net: Network, plain: Stack, far: Browsers
+) -> None:
+    guest, path = await live(far, plain)
+    assert path == "UDP"
+    net.block(udp=True)
+    value = guest.page.locator(".stat:has(.stat-label:text-is('Path')) .stat-value")
+    await value.and_(guest.page.get_by_text("TCP (UDP blocked)", exact=True)).wait_for(
+        timeout=40_000
+    )
+    await guest.state("Live")

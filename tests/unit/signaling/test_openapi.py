@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 import sessioncast_signaling
-from sessioncast_signaling import models, models_access, models_auth
+from sessioncast_signaling import models, models_access, models_auth, models_people
 from support.shim import running_shim
 
 pytestmark = pytest.mark.unit
@@ -32,6 +32,10 @@ ROUTES = {
     ("get", "/api/v1/sessions/{session}/usage"),
     ("get", "/api/v1/sessions/{session}/thumbnail"),
     ("get", "/api/v1/auth/config"),
+    ("get", "/api/v1/events"),
+    ("delete", "/api/v1/sessions/{session}/participants/{identity}"),
+    ("post", "/api/v1/sessions/{session}/control"),
+    ("post", "/api/v1/sessions/{session}/agent/state"),
     ("get", "/api/v1/time"),
     ("get", "/healthz"),
     ("get", "/readyz"),
@@ -62,7 +66,9 @@ async def test_every_schema_has_an_example_and_every_route_a_sentence() -> None:
 
 
 def test_examples_fit_their_models() -> None:
-    for model in (vars(models) | vars(models_access) | vars(models_auth)).values():
+    for model in (
+        vars(models) | vars(models_access) | vars(models_auth) | vars(models_people)
+    ).values():
         if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
             continue
         if model in (pydantic.BaseModel, models.StrictRequest):

@@ -108,7 +108,7 @@ async def test_a_list_tells_that_the_sfu_is_away_and_asks_it_once() -> None:
         for _ in range(3):
             listed = await shim.call("GET", SESSIONS, status=200)
             assert listed["items"][0]["detail"] == "sfu-unreachable"
-        assert shim.sfu.calls == ["participants"]
+        assert shim.sfu.calls == ["rooms"]
 
 
 async def test_lists_have_pages_that_fit_together() -> None:

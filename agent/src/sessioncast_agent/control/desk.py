@@ -46,15 +46,15 @@ from sessioncast_agent.control.messages import (
 from sessioncast_agent.control.outbox import NOTICE, Outbox
 from sessioncast_agent.control.people import People
 from sessioncast_agent.control.record import InputRecord
-from sessioncast_agent.control.shim import shim_ban, shim_control
+from sessioncast_agent.control.shim import shim_control
 from sessioncast_agent.control.tell import ANSWER_MS, Teller
 from sessioncast_agent.errors import ControlRefused
+from sessioncast_agent.inputs import InputEvent
 from sessioncast_agent.stages import ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
-TOPIC = "input"
 TICK_S = 0.1
 LETS_GO = frozenset({What.GRANTED, What.LOST, What.RELEASE_KEYS})
 
@@ -100,6 +100,10 @@ class ControlDesk(Stage):
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Be told of every grant, loss, request and refusal; called on the loop."""
         self._teller.listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[Change], None]) -> None:
+        """And no more."""
+        self._teller.listeners.remove(listener)
 
     def person(self, identity: str) -> Person | None:
         """Who this is, if the shim has said so (or the token that it signed)."""
@@ -173,7 +177,7 @@ class ControlDesk(Stage):
 
     def ban(self, identity: str) -> None:
         """Removed for good: nothing of it is read any more."""
-        self.people.ban(identity)
+        self.people.ban(identity, monotonic_us())
         self.leave(identity)
 
     def check_holder(self, identity: str, *, takes: bool = True) -> Person:
@@ -191,6 +195,15 @@ class ControlDesk(Stage):
         """Inject at once what `check_holder` has allowed (programs' verbs)."""
         for message in messages:
             self._inject(person, message)
+
+    def hello(self, identity: str) -> dict[str, Any]:
+        """A program or page introduces itself: its own topic for input."""
+        return {"topic": self.people.hello(self._known(identity).identity)}
+
+    def noted(self, person: Person, events: list[InputEvent]) -> None:
+        """What `check_holder` has allowed was done elsewhere (an existing VNC server)."""
+        if events:
+            self._record.acted(person, self.lease.number, self._place.frame_id(), events)
 
     def note(self, kind: str, person: Person, fields: dict[str, Any]) -> None:
         """Keep in the audit what else somebody did."""
@@ -216,7 +229,12 @@ class ControlDesk(Stage):
 
     def shim_methods(self) -> dict[str, ShimMethod]:
         """See Stage."""
-        return {"shim.control": partial(shim_control, self), "shim.ban": partial(shim_ban, self)}
+        return {"shim.control": partial(shim_control, self)}
+
+    def banned(self, identity: str, until_us: int) -> None:
+        """See Stage."""
+        del until_us  # no identity is given out twice
+        self.ban(identity)
 
     def attributes(self) -> dict[str, str]:
         """See Stage."""
@@ -230,7 +248,7 @@ class ControlDesk(Stage):
 
     def expected(self, person: Person) -> None:
         """See Stage."""
-        self.people.expect(person)
+        self.people.expect(person, monotonic_us())
         self._sequences.pop(person.identity, None)
 
     def joined(self, room: rtc.Room) -> None:
@@ -248,6 +266,7 @@ class ControlDesk(Stage):
     def participant_joined(self, identity: str) -> None:
         """See Stage."""
         self._sequences.pop(identity, None)
+        self.people.announced(identity)
 
     def participant_left(self, identity: str) -> None:
         """See Stage; late, and only a backup: who is still heard has come back meanwhile."""
@@ -256,8 +275,9 @@ class ControlDesk(Stage):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See Stage."""
-        if topic == TOPIC:
-            self.act(identity, (payload,))
+        sender = self.people.sender(topic, identity, monotonic_us())
+        if sender is not None:
+            self.act(sender, (payload,))
 
     # -- packets -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the shim may ask of the desk, for people who have no room and about people who must go."""
+"""What the shim may ask of the desk, for people who have no data channel to it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,10 @@ async def shim_control(desk: ControlDesk, body: dict[str, Any]) -> dict[str, Any
     action, target = body.get("action"), body.get("target")
     if not person.identity or action not in ACTIONS:
         raise ControlRefused(_MALFORMED, "malformed request for control")
-    if person.identity not in desk.people:
-        desk.people.expect(person)
+    desk.people.expect(person)  # an observer who may ask has become an operator for it
     if action in {"grant", "deny"}:
         if not isinstance(target, str) or not target:
             raise ControlRefused(_MALFORMED, f"{action} needs a target")
         return (desk.grant if action == "grant" else desk.deny)(person.identity, target)
     asks = {"request": desk.request, "release": desk.release, "take": desk.take}
     return asks[str(action)](person.identity)
-
-
-async def shim_ban(desk: ControlDesk, body: dict[str, Any]) -> dict[str, Any]:
-    """`shim.ban {identity}`."""
-    identity = body.get("identity")
-    if not isinstance(identity, str) or not identity:
-        raise ControlRefused(_MALFORMED, "shim.ban needs an identity")
-    desk.ban(identity)
-    return {"ok": True}

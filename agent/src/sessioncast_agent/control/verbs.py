@@ -74,6 +74,7 @@ class ControlVerbs(Stage):
     def rpc_handlers(self) -> dict[str, RpcHandler]:
         """See Stage."""
         methods = {
+            "control.hello": self._hello,
             "control.request": self._request,
             "control.release": self._release,
             "control.grant": self._grant,
@@ -91,6 +92,9 @@ class ControlVerbs(Stage):
         return {name: self._calls.guarded(method) for name, method in methods.items()}
 
     # -- control -----------------------------------------------------------------------------
+
+    async def _hello(self, person: Person, _: Body) -> Body:
+        return self._desk.hello(person.identity)
 
     async def _request(self, person: Person, _: Body) -> Body:
         return self._desk.request(person.identity)

@@ -61,10 +61,9 @@ class RoomGuest(Protocol):
 
 
 class SenderRoom(rtc.Room):
-    """A room that knows who sent the packet that is being handled.
+    """A room that knows who sent the packet that is being handled, once it was announced at all.
 
-    `DataPacket.participant` is None until the SDK has seen the sender join, which the SFU announces
-    up to three seconds late; the event itself names the sender, as the SFU asserts it.
+    `DataPacket.participant` also is None for somebody who has just left; the event has the name.
     """
 
     sender = ""

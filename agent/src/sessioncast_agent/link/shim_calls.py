@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from sessioncast_agent.audience import Person
+from sessioncast_agent.audience import AGENT_PREFIX, Person
 from sessioncast_agent.clocks import SharedClock
 from sessioncast_agent.errors import AgentError, ControlRefused
 from sessioncast_agent.link.envelope import BAD_REQUEST, EnvelopeRefused, EnvelopeVerifier
@@ -20,6 +20,7 @@ UNAVAILABLE = 1503
 ROLES = frozenset({"observer", "operator", "admin"})
 ACTORS = frozenset({"person", "ai"})
 MAX_FIELD_CHARS = 256
+MAX_BAN_S = 7 * 24 * 3600
 
 
 class ShimTarget(Protocol):
@@ -27,6 +28,9 @@ class ShimTarget(Protocol):
 
     def expect(self, person: Person) -> None:
         """A viewer was given a token."""
+
+    def ban(self, identity: str, seconds: float) -> None:
+        """A viewer was removed."""
 
     def end(self, reason: str) -> dict[str, Any]:
         """Leave for good; the last usage."""
@@ -71,6 +75,7 @@ class ShimCalls:
         """Method name to handler."""
         methods: dict[str, ShimMethod] = {
             "shim.expect": self._expect,
+            "shim.ban": self._ban,
             "shim.end": self._end,
             "shim.usage": self._usage,
             "shim.thumbnail": self._thumbnail,
@@ -96,6 +101,20 @@ class ShimCalls:
 
     async def _expect(self, body: dict[str, Any]) -> dict[str, Any]:
         self._target.expect(_person(body))
+        return {"ok": True}
+
+    async def _ban(self, body: dict[str, Any]) -> dict[str, Any]:
+        identity, seconds = body.get("identity"), body.get("seconds")
+        if (
+            not isinstance(identity, str)
+            or not 0 < len(identity) <= MAX_FIELD_CHARS
+            or identity.startswith(AGENT_PREFIX)
+            or isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 < seconds <= MAX_BAN_S
+        ):
+            raise EnvelopeRefused(BAD_REQUEST, "malformed ban")
+        self._target.ban(identity, seconds)
         return {"ok": True}
 
     async def _end(self, body: dict[str, Any]) -> dict[str, Any]:

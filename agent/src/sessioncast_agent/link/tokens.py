@@ -28,6 +28,7 @@ class Join:
     token: str = field(repr=False)
     credential: str | None = field(default=None, repr=False)
     expected: tuple[Person, ...] = ()
+    banned: tuple[str, ...] = ()
 
 
 class TokenSource(Protocol):
@@ -35,6 +36,9 @@ class TokenSource(Protocol):
 
     async def fetch(self) -> Join:
         """Raises LinkLost (try again), SessionEnded, or CannotStart (never try again)."""
+
+    async def report(self, attributes: dict[str, str]) -> None:
+        """Tell whoever gave the token what is going on; raises AgentError."""
 
     async def close(self) -> None:
         """Release connections."""
@@ -69,6 +73,9 @@ class FixedToken:
         check_token(self._token, self._session)
         return Join(self._url, self._token)
 
+    async def report(self, attributes: dict[str, str]) -> None:
+        """Nobody to tell."""
+
     async def close(self) -> None:
         """Nothing to release."""
 
@@ -94,7 +101,18 @@ class ShimTokens:
             Person(p["identity"], p["role"], p["actor"], p.get("name") or "")
             for p in answer.get("expected", ())
         )
-        return Join(answer["server_url"], answer["participant_token"], self._credential, expected)
+        return Join(
+            answer["server_url"],
+            answer["participant_token"],
+            self._credential,
+            expected,
+            tuple(str(identity) for identity in answer.get("banned", ())),
+        )
+
+    async def report(self, attributes: dict[str, str]) -> None:
+        """POST …/agent/state."""
+        path = f"/sessions/{self._session}/agent/state"
+        await self._post(path, self._credential, {"attributes": attributes})
 
     async def close(self) -> None:
         """Close the HTTP connections."""
@@ -115,6 +133,8 @@ class ShimTokens:
             async with self._session_http().post(
                 self._base + path, json=body, headers=headers, allow_redirects=False
             ) as response:
+                if response.status == 204:
+                    return {}
                 if response.status in {200, 201}:
                     answer: dict[str, Any] = await response.json()
                     return answer

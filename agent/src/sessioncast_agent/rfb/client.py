@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import aiohttp
 
 from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import monotonic_us
-from sessioncast_agent.control.messages import Message
+from sessioncast_agent.control.messages import ResetMessage
 from sessioncast_agent.errors import RfbBroken
 from sessioncast_agent.media import RawFrame
 from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.cursor import Shape, blend, cursor_rect, draws_pointer
 from sessioncast_agent.rfb.flow import Window
 from sessioncast_agent.rfb.h264 import UnitQueue, h264_rect
+from sessioncast_agent.rfb.host import Host
 from sessioncast_agent.rfb.pixels import words_of
 from sessioncast_agent.rfb.pointer import ButtonMask, key_messages
 from sessioncast_agent.rfb.server import (
@@ -50,55 +50,12 @@ SEND_S = 15.0
 STUCK_US = 20_000_000  # a client that has not drawn anything for so long is gone
 CHUNK_BYTES = 64 * 1024
 KEYFRAME_GAP_US = 1_000_000  # one slow client must not make IDRs for everybody
+WATCH_S = 0.25
+# when a silent holder's keys go up, and when it loses control
+PAGE_SILENCE_US, CLIENT_SILENCE_US = (1_000_000, 2_000_000), (3_000_000, 6_000_000)
 RECT_GAP_US = 50_000  # at most 20 updates of rectangles a second
 RESIZE_DONE, RESIZE_FORBIDDEN, RESIZE_REFUSED = 0, 1, 3
 _STILL_PICTURES = (Encoding.TIGHT, Encoding.ZLIB, Encoding.RAW)
-
-
-class Host(Protocol):
-    """What a client takes from its session; everything is called on the event loop."""
-
-    def size_px(self) -> tuple[int, int]:
-        """The session's size now."""
-
-    def shape(self) -> Shape | None:
-        """The pointer's shape; None while there is none, or it is part of the picture."""
-
-    def pointer_px(self) -> tuple[int, int] | None:
-        """Where the pointer is."""
-
-    def frame(self) -> RawFrame | None:
-        """The newest picture."""
-
-    def wants(self, client: FallbackClient, *, units: bool, frames: bool) -> None:
-        """What this client is to be fed with from now on."""
-
-    def want_keyframe(self) -> None:
-        """An IDR soon."""
-
-    def in_worker(self, call: Callable[[], T]) -> Future[T]:
-        """Run on the stage's worker thread."""
-
-    def may_act(self, person: Person) -> bool:
-        """Whether its input would count now."""
-
-    def act(self, person: Person, messages: Sequence[Message]) -> None:
-        """Input, under everybody's limits, lease and audit; what may not be done is dropped."""
-
-    def clipboard(self, person: Person) -> str | None:
-        """The session's text, if this person may have it."""
-
-    def cut(self, person: Person, text: str) -> None:
-        """Text for the session's clipboard."""
-
-    def greet(self, client: FallbackClient) -> None:
-        """Its page listens: tell it what a late joiner must know."""
-
-    def call(self, person: Person, call: side.Call) -> list[Any]:
-        """A request about control; the answer for the page."""
-
-    async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
-        """Another size for the session; False where it is refused."""
 
 
 class FallbackClient:
@@ -118,6 +75,7 @@ class FallbackClient:
         self._wake = asyncio.Event()
         self._h264: bool | None = None
         self._reset = True
+        self._heard_us = monotonic_us()
         self._asked_us = self._updated_us = -KEYFRAME_GAP_US
         self._shown: tuple[RawFrame, tuple[int, int] | None] | None = None
         self._shape: Shape | None = None
@@ -143,7 +101,8 @@ class FallbackClient:
 
     async def run(self) -> None:
         """Until either side ends it."""
-        jobs = [asyncio.create_task(job) for job in (self._read(), self._write())]
+        work = (self._read(), self._write(), self._watch())
+        jobs = [asyncio.create_task(job) for job in work]
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
             for job in done:
@@ -155,6 +114,7 @@ class FallbackClient:
 
     async def _read(self) -> None:
         async for message in self._socket:
+            self._heard_us = monotonic_us()
             if message.type is aiohttp.WSMsgType.BINARY:
                 for event in self._server.receive(message.data):
                     self._heard(event)
@@ -172,6 +132,34 @@ class FallbackClient:
             case side.Call() as call:
                 self.letters.put(self._host.call(self.person, call))
         self._wake.set()
+
+    async def _watch(self) -> None:
+        """A holder who is not heard any more keeps no key down, and then not the lease.
+
+        Our page beats; other clients are heard by the fences that they send back.
+        """
+        let_go = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if not self._host.holds(self.person):
+                let_go = False
+                continue
+            now_us = monotonic_us()
+            silent_us = now_us - self._heard_us
+            keys_us, lease_us = PAGE_SILENCE_US if self.letters.open else CLIENT_SILENCE_US
+            if not self.letters.open:
+                if not self._server.fences:
+                    continue
+                if silent_us >= keys_us // 3 and self._window.is_empty:
+                    self._server.fence(self._window.sent(now_us, 0))
+                    self._wake.set()
+            if silent_us >= lease_us:
+                self._host.silent(self.person)
+            elif silent_us < keys_us:
+                let_go = False
+            elif not let_go:
+                let_go = True
+                self._host.act(self.person, [ResetMessage()])
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()

@@ -44,6 +44,11 @@ class Window:
                 self.round_trip_us = took_us if known is None else min(known, took_us)
                 return
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the client has drawn all that it was sent."""
+        return not self._waiting
+
     def is_open(self, now_us: int) -> bool:
         """Whether one more update may go out."""
         if not self._waiting:

@@ -14,8 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import aiohttp
+
 from sessioncast_agent.audience import Person
 from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
+from sessioncast_agent.control.clipboard import ClipboardDesk
 from sessioncast_agent.control.desk import ControlDesk
 from sessioncast_agent.control.lease import Change
 from sessioncast_agent.control.messages import Message
@@ -27,6 +30,7 @@ from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.client import FallbackClient
 from sessioncast_agent.rfb.cursor import Shape, decode
 from sessioncast_agent.rfb.dial import Dialler
+from sessioncast_agent.rfb.settings import VncServer
 from sessioncast_agent.stages import ShimMethod, Stage
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.video.tee import Tee
@@ -46,16 +50,17 @@ class FallbackSources:
 
     session: str
     snapshot: Callable[[], Future[RawFrame]]
-    resize: Callable[[int, int], Future[tuple[int, int]]] | None
+    resize: Callable[[int, int], Future[tuple[int, int]]]
     state: Callable[[], BackendState]
     frames: LatestSlot[RawFrame]
     tee: Tee
     request_keyframe: Callable[[], None]
     watching: Callable[[str, bool], None]  # identity, whether it watches
-    cut: Callable[[Person, Clip], None]
     desk: ControlDesk
+    clipboard: ClipboardDesk
     usage: UsageMeter
     separate_pointer: bool
+    existing: VncServer | None = None  # to be relayed in our place
 
 
 def _viewer(body: dict[str, Any]) -> tuple[str, str, Person]:
@@ -83,6 +88,7 @@ class FallbackStage(Stage):
         self._loop = asyncio.get_running_loop()
         self._clients: dict[FallbackClient, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._offers: set[asyncio.Task[None]] = set()
         self._on_units: tuple[FallbackClient, ...] = ()
         self._on_frames: tuple[FallbackClient, ...] = ()
         self._frame: RawFrame | None = None
@@ -103,9 +109,10 @@ class FallbackStage(Stage):
             await asyncio.Event().wait()
         finally:
             self._from.desk.outbox.copies.remove(self._letter)
-            for task in list(self._tasks):
+            tasks = [*self._tasks, *self._offers]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def shim_methods(self) -> dict[str, ShimMethod]:
         """See Stage."""
@@ -159,6 +166,9 @@ class FallbackStage(Stage):
     async def _serve(self, url: str, ticket: str, person: Person) -> None:
         try:
             async with self._dialler.connect(url, ticket) as socket:
+                if self._from.existing is not None:
+                    await self._relay(socket, person, self._from.existing)
+                    return
                 client = FallbackClient(socket, person, self._from.session, self)
                 self._clients[client] = person.identity
                 self._from.watching(person.identity, True)
@@ -176,6 +186,16 @@ class FallbackStage(Stage):
             log.warning("fallback not possible identity=%s: %s", person.identity, error)
         except Exception:
             log.exception("fallback failed identity=%s", person.identity)
+
+    async def _relay(
+        self, socket: aiohttp.ClientWebSocketResponse, person: Person, server: VncServer
+    ) -> None:
+        from sessioncast_agent.rfb.upstream import Relay  # noqa: PLC0415  # and with it DES
+
+        try:
+            await Relay(socket, person, self._from.desk, server).run()
+        finally:
+            self._from.desk.leave(person.identity)
 
     # -- Host --------------------------------------------------------------------------------
 
@@ -231,18 +251,37 @@ class FallbackStage(Stage):
         """See Host."""
         return self._from.desk.may_act(person.identity)
 
+    def holds(self, person: Person) -> bool:
+        """See Host."""
+        holder = self._from.desk.holder
+        return holder is not None and holder.identity == person.identity
+
+    def silent(self, person: Person) -> None:
+        """See Host."""
+        self._from.desk.leave(person.identity)
+
     def act(self, person: Person, messages: Sequence[Message]) -> None:
         """See Host."""
         self._from.desk.act(person.identity, messages)
 
     def clipboard(self, person: Person) -> str | None:
-        """See Host."""
-        return self._clip if self.may_act(person) else None
+        """See Host; it goes to whoever has control, as in the room."""
+        gives = self.holds(person) and self._from.clipboard.gives_out
+        return self._clip if gives else None
 
     def cut(self, person: Person, text: str) -> None:
         """See Host."""
-        if self.may_act(person):
-            self._from.cut(person, Clip("text/plain", text.encode()))
+        if not self.may_act(person):
+            return
+        task = self._loop.create_task(self._offer(person, Clip("text/plain", text.encode())))
+        self._offers.add(task)
+        task.add_done_callback(self._offers.discard)
+
+    async def _offer(self, person: Person, clip: Clip) -> None:
+        try:
+            await self._from.clipboard.offer(person.identity, clip)
+        except AgentError as error:
+            self._to_page(person.identity, [NOTICE, ["refused", "clipboard", str(error)]])
 
     def greet(self, client: FallbackClient) -> None:
         """See Host."""
@@ -270,12 +309,12 @@ class FallbackStage(Stage):
 
     async def resize(self, person: Person, size_px: tuple[int, int]) -> bool:
         """See Host."""
-        del person
-        if self._from.resize is None:
-            return False
         try:
+            desk = self._from.desk
+            desk.check_holder(person.identity)
             async with asyncio.timeout(RESIZE_S):
-                await asyncio.wrap_future(self._from.resize(*size_px))
+                width, height = await asyncio.wrap_future(self._from.resize(*size_px))
+            desk.note("resize", person, {"width_px": width, "height_px": height})
         except (AgentError, TimeoutError) as error:
             log.info("the session keeps its size: %s", error)
             return False
@@ -291,14 +330,20 @@ class FallbackStage(Stage):
     def _changed(self, change: Change) -> None:
         del change
         self._tell(["attributes", self._from.desk.attributes()])
+        for client in self._clients:
+            client.clip_changed()  # what is there already, for a new holder
 
     def _letter(self, topic: str, payload: bytes, to: tuple[str, ...]) -> None:
         """What the desk tells the room is told here too; those few are not in the room."""
         if topic == NOTICE:
-            for client, identity in self._clients.items():
-                if identity in to:
-                    client.letters.put([topic, json.loads(payload)])
-                    client.wake()
+            for identity in to:
+                self._to_page(identity, [topic, json.loads(payload)])
+
+    def _to_page(self, identity: str, message: list[Any]) -> None:
+        for client, watcher in self._clients.items():
+            if watcher == identity:
+                client.letters.put(message)
+                client.wake()
 
     # -- from other threads ------------------------------------------------------------------
 

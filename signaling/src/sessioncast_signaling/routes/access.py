@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response, Security
 
-from ..auth import Right, bearer
+from ..auth import Right
 from ..clock import at
 from ..credentials import is_agent_credential
 from ..errors import Problem, unauthorized
@@ -26,7 +26,7 @@ from ..models_access import (
 from ..offers import Applicant, Offer
 from ..services import Services
 from ..store import GRANT_TTL_S, Link, StoreFullError
-from .common import CallerDep, ServicesDep, agent_scheme, page_of, problems
+from .common import CallerDep, ServicesDep, agent_scheme, bearer_or_refused, page_of, problems
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
@@ -55,7 +55,12 @@ async def offer(
         role=caller.role_or(wanted.role, session, raised=raised),
         actor=wanted.actor,
         name=wanted.name or wanted.participant_name or caller.name,
-        applicant=Applicant(caller.subject, caller.link_id, caller.may_ask(session)),
+        applicant=Applicant(
+            caller.subject,
+            caller.link_id,
+            may_ask=caller.may_ask(session),
+            trusted=caller.may(Right.REMOVE, session),
+        ),
     )
     return OfferAnswer(**_offer_fields(parts, made))
 
@@ -174,7 +179,7 @@ async def agent_token(
     _: Annotated[Any, Security(agent_scheme)],
 ) -> AgentTokenAnswer:
     """Get the agent's next token, and the viewers it may meet. Asked before every connect."""
-    presented = _bearer_or_refused(request)
+    presented = bearer_or_refused(request)
     if not is_agent_credential(parts.settings.api_secret, session, presented):
         raise await parts.limits.failure(request, unauthorized("credential-refused"))
     made = await parts.offers.agent_token(session)
@@ -196,13 +201,6 @@ async def agent_token(
         ],
         banned=made.banned,
     )
-
-
-def _bearer_or_refused(request: Request) -> str:
-    try:
-        return bearer(request.headers.get("authorization"))
-    except Problem:
-        raise unauthorized("credential-refused") from None
 
 
 def _check_token_source(session: str, wanted: OfferRequest) -> None:

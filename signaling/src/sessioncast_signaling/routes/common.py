@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from ..auth import Caller
-from ..errors import Problem
+from ..auth import Caller, bearer
+from ..errors import Problem, removed, unauthorized
 from ..problems import MEDIA_TYPE
 from ..services import Services, services
 
@@ -46,6 +46,9 @@ async def _caller(
             raise
         raise await parts.limits.failure(request, problem) from None
     await parts.limits.caller(caller)
+    session = request.path_params.get("session")
+    if isinstance(session, str) and await parts.store.banned(session, caller.subject):
+        raise removed()
     return caller
 
 
@@ -63,6 +66,14 @@ _MEANINGS = {
     429: "Too often; `Retry-After` says when to try again.",
     503: "The media server does not answer; try again.",
 }
+
+
+def bearer_or_refused(request: Request) -> str:
+    """Return an agent's bearer; raises Problem 401."""
+    try:
+        return bearer(request.headers.get("authorization"))
+    except Problem:
+        raise unauthorized("credential-refused") from None
 
 
 def problems(*statuses: int) -> Responses:

@@ -57,6 +57,10 @@ def page_router(page: Page) -> APIRouter:
     async def index(request: Request) -> Response:
         return page.index(request)
 
+    @pages.api_route("/wall", methods=["GET", "HEAD"])
+    async def wall(request: Request) -> Response:
+        return page.index(request)
+
     @pages.api_route("/sessions/{session}", methods=["GET", "HEAD"])
     async def session_page(session: str, request: Request) -> Response:
         answer = page.index(request)
@@ -67,6 +71,10 @@ def page_router(page: Page) -> APIRouter:
     @pages.api_route("/assets/{name}", methods=["GET", "HEAD"])
     async def asset(name: str, request: Request) -> Response:
         return page.file(request, f"assets/{name}") or problem_response(NOT_FOUND)
+
+    @pages.api_route("/embed/{name}", methods=["GET", "HEAD"])
+    async def embed(name: str, request: Request) -> Response:
+        return page.file(request, f"embed/{name}") or problem_response(NOT_FOUND)
 
     @pages.api_route("/{name}", methods=["GET", "HEAD"])
     async def top_file(name: str, request: Request) -> Response:

@@ -9,21 +9,18 @@ from ..ids import new_session_id
 from ..models import (
     PAGE_DEFAULT,
     AgentAccess,
-    Control,
     CreateSession,
     Cursor,
     Limit,
     ParticipantList,
-    ParticipantView,
     SessionCreated,
     SessionList,
     SessionPath,
     SessionView,
     Usage,
 )
-from ..roles import Actor, Role, State
-from ..sessions import SessionStatus
-from ..sfu import Participant
+from ..roles import State
+from ..views import participant_view, view
 from .common import CallerDep, Responses, ServicesDep, page_of, problems
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
@@ -123,7 +120,7 @@ async def list_participants(
         limit=limit,
         cursor=cursor,
     )
-    return ParticipantList(items=[_participant(p) for p in page], next=following)
+    return ParticipantList(items=[participant_view(p) for p in page], next=following)
 
 
 @router.get("/{session}/usage", responses=problems(401, 403, 404, 422))
@@ -146,36 +143,4 @@ async def show_thumbnail(session: SessionPath, caller: CallerDep, parts: Service
         thumbnail.jpeg,
         media_type="image/jpeg",
         headers={"X-Captured-At": rfc3339(thumbnail.captured_at)},
-    )
-
-
-def view(status: SessionStatus) -> SessionView:
-    """Return a session as the API shows it."""
-    record = status.record
-    return SessionView(
-        session=record.session,
-        room=record.session,
-        kind=record.kind,
-        state=status.state,
-        detail=status.detail,
-        labels=dict(record.labels),
-        created_at=at(record.created_at),
-        ends_at=None if record.ends_at is None else at(record.ends_at),
-        ended_at=None if record.ended_at is None else at(record.ended_at),
-        size_px=status.size_px,
-        watching=status.watching,
-        control=None if status.control is None else Control(**status.control),
-        recording=status.recording,
-    )
-
-
-def _participant(participant: Participant) -> ParticipantView:
-    # these attributes come from the token that was signed here; no viewer may change its own
-    attributes = participant.attributes
-    return ParticipantView(
-        identity=participant.identity,
-        name=participant.name,
-        role=Role(attributes.get("role", Role.OBSERVER)),
-        actor=Actor(attributes.get("actor", Actor.PERSON)),
-        joined_at=at(participant.joined_at),
     )

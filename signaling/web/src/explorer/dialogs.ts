@@ -1,6 +1,6 @@
 /** New session, share, end. */
 
-import { ApiError, createSession, endSession, makeJoinLink, type Caller } from '../api';
+import { ApiError, createSession, endSession, makeJoinLink, type Caller, type NewLink } from '../api';
 import { isSessionId, type AgentCredential, type Kind, type Role } from '../types';
 import { button, copyField, toast } from '../ui/controls';
 import { confirm, openDialog } from '../ui/dialog';
@@ -59,19 +59,31 @@ export function openShare(session: string, caller: Caller): void {
   const lifetime = choice('share-ttl', 'Good for', [['900', '15 minutes'], ['3600', '1 hour'], ['86400', '1 day'], ['604800', '7 days']]);
   const uses = choice('share-uses', 'Opens', [['1', 'once'], ['5', '5 times'], ['25', '25 times'], ['100', '100 times']]);
   lifetime.select.value = '3600';
+  const name = h('input', { class: 'field', attrs: { id: 'share-name', autocomplete: 'off', maxlength: 64, placeholder: 'Ana' } });
+  const ask = h('input', { attrs: { id: 'share-ask', type: 'checkbox' } });
+  const askRow = h('div', { class: 'check-row' }, ask, h('label', { attrs: { for: 'share-ask' }, text: 'May ask for control' }));
+  role.select.addEventListener('change', () => { askRow.hidden = role.select.value !== 'observer'; });
   const problem = h('p', { class: 'problem', attrs: { role: 'alert' } });
-  const result = h('div', { attrs: { 'aria-live': 'polite' } });
+  const result = h('div', { class: 'share-result', attrs: { 'aria-live': 'polite' } });
   const submit = button({ label: 'Make a link', text: 'Make a link', class: 'primary' });
   submit.type = 'submit';
-  const form = h('form', { class: 'form' }, h('div', { class: 'form-columns' }, role.row, lifetime.row, uses.row), problem, result, h('div', { class: 'dialog-actions' }, submit));
+  const form = h('form', { class: 'form' },
+    h('div', { class: 'form-columns' }, role.row, lifetime.row, uses.row),
+    h('div', { class: 'form-row' }, h('label', { attrs: { for: 'share-name' }, text: 'For (shown to the others; optional)' }), name),
+    askRow, problem, result, h('div', { class: 'dialog-actions' }, submit));
   openDialog(`Share ${session}`, h('p', { class: 'help', text: 'Whoever opens the link first gets in, without an account. A browser that was let in stays in, also after a reload.' }), form);
+  role.select.focus();
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     submit.disabled = true;
     setText(problem, '');
+    const wanted: NewLink = { role: role.select.value as Role, ttl_seconds: Number(lifetime.select.value), max_uses: Number(uses.select.value) };
+    if (name.value.trim()) wanted.name = name.value.trim();
+    if (ask.checked && wanted.role === 'observer') wanted.may_ask = true;
     try {
-      const link = await makeJoinLink(session, { role: role.select.value as Role, ttl_seconds: Number(lifetime.select.value), max_uses: Number(uses.select.value) }, caller);
-      result.replaceChildren(copyField(link.url, 'Link'));
+      const link = await makeJoinLink(session, wanted, caller);
+      const { qrCode } = await import('./qr');
+      result.replaceChildren(copyField(link.url, 'Link'), qrCode(link.url, `QR code of the link to ${session}`));
       submit.querySelector('span')!.textContent = 'Make another';
     } catch (error) {
       setText(problem, words(error));

@@ -2,7 +2,8 @@
 
 import '../css/explorer.css';
 import { apiKey, grantedSessions, keepApiKey } from '../grants';
-import { navigate, sessionPath } from '../router';
+import { signOut } from '../oidc';
+import { navigate, sessionPath, wallPath } from '../router';
 import type { SessionInfo } from '../types';
 import { button, copyField } from '../ui/controls';
 import { openDialog, toggleMenu, type MenuItem } from '../ui/dialog';
@@ -11,11 +12,12 @@ import { icon } from '../ui/icons';
 import { signInForm } from '../ui/signin';
 import { CardGrid } from './cards';
 import { askToEnd, openNewSession, openShare } from './dialogs';
-import { pollFeed, type Feed } from './feed';
+import { openDetails } from './details';
+import { feed as openFeed, type Feed } from './feed';
 import { counts, select, type Chip, type Filter, type Sort } from './filter';
 
-const CHIPS: [Chip, string][] = [['live', 'Live'], ['starting', 'Starting'], ['ended', 'Ended']];
-const SORTS: [Sort, string][] = [['live-first', 'Live first'], ['newest', 'Newest first'], ['name', 'By name'], ['watching', 'Most watched']];
+const CHIPS: [Chip, string][] = [['live', 'Live'], ['starting', 'Starting'], ['ended', 'Ended'], ['recorded', 'Recorded']];
+const SORTS: [Sort, string][] = [['live-first', 'Live first'], ['newest', 'Newest first'], ['oldest', 'Oldest first'], ['name', 'By name'], ['watching', 'Most watched']];
 
 export function mountExplorer(root: HTMLElement): () => void {
   const cleanup = new Cleanup();
@@ -27,7 +29,14 @@ export function mountExplorer(root: HTMLElement): () => void {
 
   const caller = () => ({ bearer: apiKey() });
   const refresh = (): void => feed?.refresh();
-  const grid = new CardGrid((session, owner) => toggleMenu(owner, menu(session)));
+  const chosenWords = h('span', { attrs: { role: 'status' } });
+  const choice = h('div', { class: 'choice-bar', attrs: { hidden: true, role: 'toolbar', 'aria-label': 'Chosen sessions' } }, chosenWords,
+    button({ label: 'Show side by side', text: 'Show side by side', icon: 'wall', class: 'primary', onClick: () => navigate(wallPath([...grid.chosen])) }),
+    button({ label: 'Choose none', icon: 'close', class: 'quiet', onClick: () => grid.unchoose() }));
+  const grid = new CardGrid((session, owner) => toggleMenu(owner, menu(session)), () => {
+    choice.hidden = grid.chosen.size === 0;
+    setText(chosenWords, `${grid.chosen.size} chosen`);
+  });
   cleanup.add(() => grid.close());
   cleanup.add(() => feed?.close());
 
@@ -51,7 +60,7 @@ export function mountExplorer(root: HTMLElement): () => void {
     return { chip, element, number };
   });
   const create = button({ label: 'New session', text: 'New session', icon: 'plus', class: 'primary new-session', onClick: () => openNewSession(caller(), refresh) });
-  const account = button({ label: 'Sign out', icon: 'exit', class: 'quiet', onClick: () => (apiKey() ? signOut() : askForKey()) });
+  const account = button({ label: 'Sign out', icon: 'exit', class: 'quiet', onClick: () => (apiKey() ? leave() : askForKey()) });
   const tools = h('div', { class: 'tools' },
     h('div', { class: 'search' }, icon('search', 16), search, h('kbd', { attrs: { 'aria-hidden': 'true' }, text: '/' })),
     h('div', { class: 'chips', attrs: { role: 'group', 'aria-label': 'Show only' } }, ...chipButtons.map(({ element }) => element)),
@@ -61,11 +70,13 @@ export function mountExplorer(root: HTMLElement): () => void {
   const found = h('p', { class: 'visually-hidden', attrs: { role: 'status', 'aria-live': 'polite' } });
   root.replaceChildren(h('main', { class: 'explorer' },
     h('header', { class: 'topbar' }, h('h1', { class: 'brand' }, h('span', { class: 'brand-mark', attrs: { 'aria-hidden': 'true' } }), 'sessioncast'), tools, h('div', { class: 'topbar-end' }, create, account)),
-    trouble, content, found));
+    trouble, content, found, choice));
 
   function menu(session: SessionInfo): MenuItem[] {
     const items: MenuItem[] = [{ label: 'Open', icon: 'expand', run: () => navigate(sessionPath(session.session)) }];
-    if (!apiKey() || session.state === 'ended') return items;
+    if (!apiKey()) return items;
+    items.push({ label: 'Details…', icon: 'gauge', run: () => openDetails(session, caller()) });
+    if (session.state === 'ended') return items;
     items.push({ label: 'Share a link…', icon: 'link', run: () => openShare(session.session, caller()) });
     items.push({ label: 'End session…', icon: 'end', danger: true, run: () => void askToEnd(session.session, caller(), refresh) });
     return items;
@@ -106,12 +117,12 @@ export function mountExplorer(root: HTMLElement): () => void {
     tools.hidden = !signedIn && !visitor;
     account.hidden = !signedIn && !visitor;
     account.replaceChildren(icon(signedIn ? 'exit' : 'key'));
-    account.dataset['tip'] = signedIn ? 'Sign out' : 'Sign in with an API key';
+    account.dataset['tip'] = signedIn ? 'Sign out' : 'Sign in';
     account.setAttribute('aria-label', account.dataset['tip']);
     filled = '';
     if (!signedIn && !visitor) return content.replaceChildren(signInCard(problem));
     content.replaceChildren(skeleton());
-    feed = pollFeed({
+    feed = openFeed({
       sessions(list) {
         sessions = list;
         if (!apiKey() && list.length === 0) return start();
@@ -137,8 +148,8 @@ export function mountExplorer(root: HTMLElement): () => void {
     const dialog = openDialog('Sign in', signInForm(() => { dialog.close(); start(); }));
   }
 
-  function signOut(): void {
-    keepApiKey(null);
+  function leave(): void {
+    void signOut();
     sessions = [];
     grid.show([], []);
     start();

@@ -1,11 +1,13 @@
 /**
- * Where the list comes from. Today a poll while somebody looks; server-sent events (issue 7) become
- * another `Feed` with the same three callbacks.
+ * Where the list comes from. The server's events say what has changed, and that is asked for; without
+ * them (an older server, a proxy that holds streams back, a join link's grant) it is a poll, while
+ * somebody looks. What was asked for is always the truth: an event is only a hint.
  */
 
-import { ApiError, getSession, listSessions } from '../api';
+import { ApiError, events, getSession, listSessions } from '../api';
 import { apiKey, grantFor, grantedSessions, keepGrant } from '../grants';
 import type { SessionInfo } from '../types';
+import { EventParser } from './sse';
 
 export interface FeedHandlers {
   sessions(sessions: SessionInfo[]): void;
@@ -13,6 +15,8 @@ export interface FeedHandlers {
   refused(): void;
   /** null: all is well again. */
   trouble(words: string | null): void;
+  /** Whether the list is live by events, or polled. */
+  live?(live: boolean): void;
 }
 
 export interface Feed {
@@ -21,43 +25,140 @@ export interface Feed {
 }
 
 const POLL_MS = 3_000;
+/** With events: only what an event may have missed. */
+const SLOW_POLL_MS = 30_000;
+/** Events come in flocks; one question answers them all. */
+const GATHER_MS = 250;
+const AT_ONCE_SINGLES = 4;
+const SILENCE_MS = 45_000;
+const RETRY_MS = 3_000;
+const UNKNOWN_RETRY_MS = 300_000;
 
-export function pollFeed(on: FeedHandlers): Feed {
-  let closed = false;
+export function feed(on: FeedHandlers): Feed {
+  const gone = new AbortController();
+  let known = new Map<string, SessionInfo>();
+  let live = false;
   let busy = false;
   let timer = 0;
 
   async function poll(): Promise<void> {
     clearTimeout(timer);
-    if (closed || busy || document.visibilityState !== 'visible') return;
+    if (gone.signal.aborted || busy || document.visibilityState !== 'visible') return;
     busy = true;
     try {
-      const sessions = apiKey() ? await listSessions({ bearer: apiKey() }) : await granted();
-      if (!closed) {
-        on.trouble(null);
-        on.sessions(sessions);
-      }
+      const sessions = apiKey() ? await listSessions({ bearer: apiKey(), signal: gone.signal }) : await granted();
+      if (gone.signal.aborted) return;
+      known = new Map(sessions.map((session) => [session.session, session]));
+      on.trouble(null);
+      on.sessions(sessions);
     } catch (error) {
-      if (closed) return;
+      if (gone.signal.aborted) return;
       if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return on.refused();
       on.trouble(error instanceof ApiError && error.status > 0 ? error.message : 'The server does not answer. Trying again…');
     } finally {
       busy = false;
-      if (!closed) timer = window.setTimeout(() => void poll(), POLL_MS);
+      if (!gone.signal.aborted) timer = window.setTimeout(() => void poll(), live ? SLOW_POLL_MS : POLL_MS);
+    }
+  }
+
+  const dirty = new Set<string>();
+  let gathering = 0;
+  function changed(session: string): void {
+    dirty.add(session);
+    if (!gathering) gathering = window.setTimeout(() => void answer(), GATHER_MS);
+  }
+
+  async function answer(): Promise<void> {
+    gathering = 0;
+    const names = [...dirty];
+    dirty.clear();
+    if (document.visibilityState !== 'visible') return;
+    if (names.length > AT_ONCE_SINGLES) return poll();
+    await Promise.all(names.map(async (name) => {
+      try {
+        known.set(name, await getSession(name, { bearer: apiKey(), signal: gone.signal }));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) known.delete(name);
+      }
+    }));
+    if (!gone.signal.aborted) on.sessions([...known.values()]);
+  }
+
+  /** One stream after the other, for as long as somebody looks. */
+  async function listen(): Promise<void> {
+    while (!gone.signal.aborted && apiKey()) {
+      let wait_ms = RETRY_MS;
+      try {
+        if (document.visibilityState === 'visible') await stream();
+      } catch (error) {
+        // A server without the route: it may be replaced some day.
+        if (error instanceof ApiError && [404, 405, 501].includes(error.status)) wait_ms = UNKNOWN_RETRY_MS;
+      }
+      if (live) {
+        live = false;
+        on.live?.(false);
+        void poll();
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait_ms));
+    }
+  }
+
+  async function stream(): Promise<void> {
+    const quiet = new AbortController();
+    let silence = 0;
+    const heard = (): void => {
+      clearTimeout(silence);
+      silence = window.setTimeout(() => quiet.abort(), SILENCE_MS);
+    };
+    const hidden = (): void => { if (document.visibilityState !== 'visible') quiet.abort(); };
+    document.addEventListener('visibilitychange', hidden);
+    try {
+      const body = await events({ bearer: apiKey(), signal: AbortSignal.any([gone.signal, quiet.signal]) });
+      const parser = new EventParser();
+      const reader = body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array<ArrayBuffer>>).getReader();
+      live = true;
+      on.live?.(true);
+      void poll();
+      heard();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        heard();
+        for (const event of parser.push(value)) {
+          const session = sessionOf(event.data);
+          if (session) changed(session);
+          else if (event.type !== 'ping' && event.type !== 'hello') void poll();
+        }
+      }
+    } finally {
+      clearTimeout(silence);
+      document.removeEventListener('visibilitychange', hidden);
     }
   }
 
   const visible = (): void => void poll();
   document.addEventListener('visibilitychange', visible);
   void poll();
+  void listen();
   return {
     refresh: () => void poll(),
     close() {
-      closed = true;
+      gone.abort();
       clearTimeout(timer);
+      clearTimeout(gathering);
       document.removeEventListener('visibilitychange', visible);
     },
   };
+}
+
+/** Which session an event is about; null for what cannot be read. */
+function sessionOf(data: string): string | null {
+  try {
+    const body = JSON.parse(data) as { session?: unknown };
+    return typeof body.session === 'string' ? body.session : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Without a key: the sessions whose links were opened in this browser. */

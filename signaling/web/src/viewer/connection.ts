@@ -6,6 +6,7 @@
 import { ApiError } from '../api';
 import { backoff_ms, initial, isLive, reduce, type Event, type Refusal, type State } from '../machine';
 import { openLeg, sightings } from '../candidates';
+import type { Sightings } from '../ladder';
 import { CallError, ConnectFailure, H264_SUPPORTED, RoomLink, type RoomEnd, type RoomHandlers } from '../room';
 import type { Offer } from '../types';
 import { refusalOf, type OfferSource } from './access';
@@ -49,6 +50,7 @@ export class Connection {
   #wake = new AbortController();
   #lastFrame_ms = 0;
   #recoveringSince_ms = 0;
+  #seen: Sightings | null = null;
   #watch: ReturnType<typeof setInterval> | null = null;
   #polling = false;
   #end: RoomEnd['cause'] = 'lost';
@@ -152,7 +154,10 @@ export class Connection {
 
   async #loop(): Promise<void> {
     const { signal } = this.#run;
-    if (!H264_SUPPORTED()) return this.#dispatch({ type: 'refused', refusal: 'no-h264' });
+    if (!H264_SUPPORTED()) {
+      this.#dispatch({ type: 'ladder', event: { type: 'unplayable' } });
+      return this.#dispatch({ type: 'refused', refusal: 'no-h264' });
+    }
     while (!this.#closed && !signal.aborted) {
       let why: string;
       let retryAfter_ms: number | null = null;
@@ -209,14 +214,15 @@ export class Connection {
     this.#giveUp = (why) => over({ cause: 'lost', why });
     signal.addEventListener('abort', () => this.#giveUp('superseded'), { once: true });
     const sighting = new AbortController();
+    this.#seen = null;
     const both = AbortSignal.any([signal, sighting.signal]);
-    this.#dispatch({ type: 'ladder', event: { type: 'begin', now_ms: now() } });
+    this.#dispatch({ type: 'ladder', event: { type: 'begin' } });
     void this.#look(room, both);
     try {
       await room.connect(offer.server_url, offer.participant_token, this.#inFallback() ? PATIENT_JOIN_MS : JOIN_MS);
     } catch (error) {
       sighting.abort();
-      if (error instanceof ConnectFailure && !signal.aborted) this.#dispatch({ type: 'ladder', event: { type: 'gave-up', signal: error.signal, why: error.message } });
+      if (error instanceof ConnectFailure && !signal.aborted) this.#dispatch({ type: 'ladder', event: { type: 'gave-up', signal: error.signal, why: error.message, sightings: this.#seen } });
       throw error;
     }
     void ended.then(() => sighting.abort());
@@ -240,6 +246,7 @@ export class Connection {
     while (!signal.aborted) {
       const seen = sightings(await room.reports() as unknown as Iterable<[string, unknown]>[], room.relayTrouble);
       if (signal.aborted) return;
+      this.#seen = seen;
       const there = ['connected', 'recovering'].includes(this.#state.transport.phase);
       if (there) this.#dispatch({ type: 'ladder', event: { type: 'opened', leg: openLeg(seen) } });
       else this.#dispatch({ type: 'ladder', event: { type: 'sighted', sightings: seen, now_ms: now() } });

@@ -28,6 +28,8 @@ export interface FallbackHandlers {
 }
 
 const CONNECT_MS = 12_000;
+/** The agent lets go of what is held a second after the last one, and of control after two. */
+const BEAT_MS = 250;
 const SETTLED_MS = 5_000;
 const REMOVED = 4403;
 const NO_AGENT = 4404;
@@ -154,6 +156,7 @@ export class Fallback {
     signal.addEventListener('abort', abort, { once: true });
     const deadline = setTimeout(() => { if (this.#screen !== screen) stream.close(); }, CONNECT_MS);
     this.#call = (method, body) => stream.call(method, body);
+    const beats = setInterval(() => { if (holds(this.#state.control)) stream.beat(); }, BEAT_MS);
     // Laid out at once, so that noVNC knows the size that it scales to; seen once it has a picture.
     screen.element.classList.add('coming');
     this.element.append(screen.element);
@@ -168,6 +171,7 @@ export class Fallback {
       return reason || 'The connection was lost.';
     } finally {
       clearTimeout(deadline);
+      clearInterval(beats);
       signal.removeEventListener('abort', abort);
       this.#call = null;
       this.#next = null;

@@ -15,6 +15,7 @@ import { metadataWorker } from '../worker';
 import { Access } from './access';
 import { bar } from './bar';
 import { Connection } from './connection';
+import { Fall } from './fall';
 import { header, type Tab } from './header';
 import { Meter } from './meter';
 import { overlay } from './overlay';
@@ -36,8 +37,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   let measuring = preference(MEASURE) === 'on';
   let agentSid = '';
 
-  const head = header(session, showTab);
-  const words = overlay({ retry: () => connection.restart(), signedIn: () => connection.restart(), vnc: () => showTab('vnc') });
+  const head = header(session, chooseTab);
+  const words = overlay({ retry: () => connection.restart(), signedIn: () => connection.restart(), vnc: () => chooseTab('vnc') });
   const stats = statsPanel(setMeasure);
   const meter = new Meter(stats);
   const panel = h('section', { class: 'live-panel', attrs: { id: 'panel-live', role: 'tabpanel', 'aria-labelledby': 'tab-live' } }, picture.stage, words.element, stats.element);
@@ -45,7 +46,9 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const pictures = pictureBar(controls, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats });
   panel.append(controls.element);
   const access = new Access(session, options.secret, (other) => navigate(sessionPath(other)));
-  const vnc = vncPanel(session, access, { back: () => showTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(() => render(connection.state)) });
+  const vnc = vncPanel(session, access, { back: () => chooseTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(vncChanged) });
+  const fall = new Fall({ show: showTab, tell: (event) => connection.tell({ type: 'ladder', event }), retry: () => connection.restart() });
+  vnc.element.append(fall.note);
   const viewer = h('main', { class: 'viewer', attrs: { 'data-session': session } }, head.element, panel, vnc.element, words.spoken);
   picture.stage.tabIndex = 0;
   picture.stage.setAttribute('role', 'region');
@@ -55,6 +58,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const connection = new Connection(session, access, measuring ? metadataWorker : null, {
     state(state, before) {
       render(state);
+      fall.state(state);
       for (const part of parts) part.state?.(state, before);
     },
     room(room) {
@@ -131,6 +135,17 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
     viewer.dataset['state'] = now.word.toLowerCase().replaceAll(' ', '-');
     panel.classList.toggle('dimmed', now.sentence !== null && !now.quiet);
     document.title = now.tone === 'live' ? `${session} · sessioncast` : `${now.word} · ${session} · sessioncast`;
+  }
+
+  function vncChanged(): void {
+    fall.vnc(vnc.phase());
+    render(connection.state);
+    fall.state(connection.state);
+  }
+
+  function chooseTab(tab: Tab): void {
+    fall.chose(tab);
+    showTab(tab);
   }
 
   function showTab(tab: Tab): void {

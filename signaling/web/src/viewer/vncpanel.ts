@@ -11,7 +11,7 @@ import { icon } from '../ui/icons';
 import { fallbackView } from '../vnc/words';
 import type { OfferSource } from './access';
 import { bar } from './bar';
-import { Fallback, type FallbackState } from './fallback';
+import { Fallback, type FallbackPhase, type FallbackState } from './fallback';
 import { overlay } from './overlay';
 
 const LIVE: View = { word: 'Live', tone: 'live', sentence: null, hint: null, spoken: 'Live over VNC', actions: [], quiet: false };
@@ -20,6 +20,7 @@ export interface VncPanel {
   element: HTMLElement;
   /** For the header. */
   view(): View;
+  phase(): FallbackPhase;
   show(on: boolean): void;
   close(): void;
 }
@@ -165,6 +166,7 @@ export function vncPanel(session: string, source: OfferSource, on: VncActions): 
 
   return {
     element,
+    phase: () => fallback.state.phase,
     view: () => fallbackView(fallback.state, performance.now()) ?? LIVE,
     show(shown) {
       element.hidden = !shown;

@@ -74,6 +74,11 @@ export class VncStream implements RfbChannel {
     this.#socket.close();
   }
 
+  /** Says that whoever has control is still there. */
+  beat(): void {
+    if (this.#socket.readyState === WebSocket.OPEN && this.#socket.bufferedAmount === 0) this.#socket.send('["beat"]');
+  }
+
   /** One request to the agent about control: its answer, or a CallError with words. */
   call(method: string, body: Record<string, unknown>): Promise<unknown> {
     const number = (this.#number += 1);
