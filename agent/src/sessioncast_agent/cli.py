@@ -27,6 +27,7 @@ from sessioncast_agent.config import (
 )
 from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
+from sessioncast_agent.doctor.command import doctor_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.link.sdklog import silence_sdk
 from sessioncast_agent.logs import redact, setup_logging
@@ -242,6 +243,7 @@ async def _run_agent(settings: AgentSettings) -> None:
 
 
 app.command("demo")(demo_command)
+app.command("doctor")(doctor_command)
 app.command("say")(say_command)
 app.add_typer(audit_app, name="audit")
 
