@@ -158,7 +158,7 @@ async def test_programs_find_the_virtual_microphone_as_the_default_source(
     assert pulse.names("sources") == {"sessioncast.monitor"}, "nothing of ours is left"
 
 
-async def test_without_a_viewer_nothing_is_captured_and_silence_is_not_sent(
+async def test_without_a_viewer_nothing_is_captured(
     shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
 ) -> None:
     with sounding_agent(shim, x, tmp_path, "quiet", pulse):

@@ -254,6 +254,8 @@ class AgentSession:
                 self._stages.published(attributes)
             except (TimeoutError, RuntimeError) as error:
                 log.debug("attributes not set: %s", error)
+                self._attributes_due.set()  # what late joiners must know is not left out
+                await asyncio.sleep(ATTRIBUTES_TIMEOUT_S)
 
     # -- the audience ------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from Xlib import X
 
 from support.agent_process import AgentProcess, agent_process, call
 from support.browser import Browsers, Guest, chromium
@@ -19,7 +20,7 @@ from support.shim_process import ShimProcess
 from support.xserver import XServer, x_server
 
 DEADLINE_S = 15.0
-XEV = ["stdbuf", "-oL", "xev", "-event", "button", "-event", "keyboard"]
+XEV = ["stdbuf", "-oL", "xev", "-event", "button", "-event", "keyboard", "-event", "structure"]
 # Pastes the clipboard with Ctrl+V, as most programs do.
 PASTING = "XTerm*VT100.translations: #override Ctrl<Key>v: insert-selection(CLIPBOARD)"
 
@@ -85,12 +86,20 @@ class Desk:
             if process.stdout is not None:
                 process.stdout.close()
 
+    def focus(self, title: str) -> None:
+        """Give this window the keyboard: no window manager does."""
+        with self.x.connect() as display:
+            windows = display.screen().root.query_tree().children
+            window = next(one for one in windows if one.get_wm_name() == title)
+            window.set_input_focus(X.RevertToPointerRoot, X.CurrentTime)
+            display.sync()
+
     @contextlib.contextmanager
     def terminal(self, *options: str) -> Iterator[Path]:
-        """An xterm over most of the screen; each line typed there arrives in this file."""
+        """An xterm over the left of the screen; what is typed there arrives in this file."""
         received = self.tmp_path / f"typed-{time.monotonic_ns()}"
         file = shlex.quote(str(received))
-        script = f"stty -echo; echo ready > {file}.up; cat > {file}"
+        script = f"stty -echo -icanon min 1; echo ready > {file}.up; cat > {file}"
         with self.program(
             "xterm",
             "-u8",
@@ -120,7 +129,8 @@ class Desk:
                 stderr=subprocess.DEVNULL,
             )
         try:
-            started(lambda: "Outer window" in log.read_text(), "the window of xev")
+            started(lambda: "MapNotify" in log.read_text(), "the window of xev")
+            self.focus("Event Tester")
             yield log.read_text
         finally:
             process.kill()
@@ -138,7 +148,7 @@ def desk(
     shim: ShimProcess, screen: XServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Desk]:
     name = f"c{time.monotonic_ns() % 10**9}"
-    options = getattr(request, "param", ())
+    options = getattr(request, "param", ("--control-mode", "explicit"))
     with agent_process(shim, screen, tmp_path, name, *options) as agent:
         agent.wait_ready()
         yield Desk(shim, screen, agent, name, tmp_path)

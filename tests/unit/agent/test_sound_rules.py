@@ -1,11 +1,11 @@
-"""Rules of sound that need no sound: drift, silence, volume, cross-fades."""
+"""Rules of sound that need no sound: drift, volume, cross-fades."""
 
 import numpy as np
 import pytest
 
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.sound.drift import Act, DriftKeeper
-from sessioncast_agent.sound.pcm import FRAME_SAMPLES, is_silent, merged, scaled
+from sessioncast_agent.sound.pcm import FRAME_SAMPLES, merged, scaled
 from sessioncast_agent.sound.settings import check_pulse_server
 
 pytestmark = pytest.mark.unit
@@ -62,11 +62,6 @@ def test_after_a_stall_the_oldest_go_at_once() -> None:
     acts = [keeper.act(waiting) for waiting in range(40, 0, -1)]
     assert acts.count(Act.DROP) == 40 - keeper.needed
     assert acts[-1] is Act.KEEP
-
-
-def test_only_digital_silence_is_silence() -> None:
-    assert is_silent(bytes(1920))
-    assert not is_silent(bytes(1918) + b"\x01\x00")
 
 
 def test_a_gain_moves_without_a_step() -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from sessioncast_agent.sound.drift import Act, DriftKeeper
-from sessioncast_agent.sound.pcm import frame_bytes, is_silent, merged, scaled
-from sessioncast_agent.sound.programs import Recorder
+from sessioncast_agent.sound.pcm import frame_bytes, merged, scaled
+from sessioncast_agent.sound.programs import Recorder, SoundFailed
 from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
 CHANNELS = 2
 STALL_S = 1.0
-SILENCE_FRAMES = 100  # this much silence is still sent, so that an echo dies away on its own
+# After a stall all is sent, late: a browser's jitter buffer plays it a little faster and is done.
+# A frame left out (or silence that is not sent) makes all later ones late by its RTP time stamp,
+# and the buffer grows by that for many seconds. Only what nobody would catch up with is dropped.
+LATEST_FRAMES = 50
 DUCKED = 0.2
 DUCK_STEP = 0.05  # a tenth of a second and a half from one to the other
 
@@ -26,30 +30,42 @@ class DesktopCapture:
         self, push: Callable[[bytes], Awaitable[None]], server: str | None, meter: UsageMeter
     ) -> None:
         self._push, self._server, self._meter = push, server, meter
-        self.keeper = DriftKeeper()
+        self.keeper = DriftKeeper(limit=LATEST_FRAMES)
         self.ducked = False
         self.frames = 0
         self._gain = 1.0
 
     async def run(self, source: str) -> None:
         """Until cancelled; raises SoundFailed when the source or the server is gone."""
-        size = frame_bytes(CHANNELS)
         recorder = Recorder(source, CHANNELS, self._server, self._meter)
-        silent = SILENCE_FRAMES
+        work = asyncio.create_task(self._work(recorder), name="desktop-frames")
         try:
+            # a look once a second is cheaper than a deadline on each of a hundred frames
             while True:
-                await recorder.more(STALL_S)
-                waiting = recorder.waiting
-                while len(waiting) >= size:
-                    frame = self._next(waiting, size)
-                    if frame is None:
-                        continue
-                    self.frames += 1
-                    silent = silent + 1 if is_silent(frame) else 0
-                    if silent < SILENCE_FRAMES:
-                        await self._push(self._at_its_volume(frame))
+                seen = (recorder.read_bytes, self.frames)
+                await asyncio.wait([work], timeout=STALL_S)
+                if work.done():
+                    work.result()
+                if recorder.read_bytes == seen[0]:
+                    raise SoundFailed(f"no sound came for {STALL_S:.0f} s")
+                if self.frames == seen[1]:
+                    raise SoundFailed(f"the room took no sound for {STALL_S:.0f} s")
         finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             recorder.close()
+
+    async def _work(self, recorder: Recorder) -> None:
+        size = frame_bytes(CHANNELS)
+        waiting = recorder.waiting
+        while True:
+            await recorder.more()
+            while len(waiting) >= size:
+                frame = self._next(waiting, size)
+                self.frames += 1
+                if frame is None:
+                    continue
+                await self._push(self._at_its_volume(frame))
 
     def _next(self, waiting: bytearray, size: int) -> bytes | None:
         act = self.keeper.act(len(waiting) // size)

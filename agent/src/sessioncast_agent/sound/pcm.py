@@ -18,11 +18,6 @@ def frame_bytes(channels: int) -> int:
     return FRAME_SAMPLES * channels * SAMPLE_BYTES
 
 
-def is_silent(pcm: bytes) -> bool:
-    """Whether there is nothing but digital silence."""
-    return not pcm.strip(b"\0")
-
-
 def scaled(pcm: bytes, begin: float, end: float) -> bytes:
     """The same frame with a gain that moves from `begin` to `end` (at most 1), without a click."""
     samples: Samples = np.frombuffer(pcm, np.int16)

@@ -79,7 +79,8 @@ class Recorder:
         self._fd = self._child.stdout.fileno()
         os.set_blocking(self._fd, False)
         self.waiting = bytearray()
-        self._more = asyncio.Event()
+        self.read_bytes = 0
+        self._more: asyncio.Future[None] | None = None
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._readable)
@@ -94,19 +95,17 @@ class Recorder:
         if not chunk:
             self._ended = True
             self._loop.remove_reader(self._fd)
+        self.read_bytes += len(chunk)
         self.waiting += chunk
-        self._more.set()
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
-    async def more(self, timeout_s: float) -> None:
-        """Until something new has come; raises SoundFailed when nothing comes."""
+    async def more(self) -> None:
+        """Until something new has come; raises SoundFailed when the recorder has ended."""
         if self._ended:
             raise SoundFailed("the recorder was ended by the sound server")
-        self._more.clear()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._more.wait()
-        except TimeoutError as error:
-            raise SoundFailed(f"no sound came for {timeout_s:.0f} s") from error
+        self._more = self._loop.create_future()
+        await self._more
 
     def close(self) -> None:
         """End it."""

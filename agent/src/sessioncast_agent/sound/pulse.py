@@ -35,7 +35,7 @@ RETRY_S = 0.5
 SETTLE_S = 0.02  # events come in swarms
 
 RESTORE_EVERY_S = 2.0  # somebody else may insist on another microphone
-TIDY_TIMEOUT_S = 0.5
+TIDY_TIMEOUT_S = 1.0
 LOST = (PulseError, PulseDisconnected, TimeoutError)
 
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ from sessioncast_agent.usage import UsageMeter
 log = logging.getLogger(__name__)
 
 STOP_S = 2.0
+NICE = -11  # as PulseAudio itself
 AI = "ai"
 CAPTIONS_TOPIC = "captions"
 CAPTION_TIMEOUT_S = 2.0
@@ -50,6 +52,9 @@ class SoundLoop:
 
     def _run(self) -> None:
         self._meter.own_thread("sound")
+        # a frame is due each 10 ms, whatever else the machine does; where it is not allowed, not
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
@@ -106,6 +111,8 @@ class SoundStage(Stage):
         thread = self._thread = SoundLoop(self._meter)
         thread.start()
         settings = self._settings
+        # a cancelled future counts as done while its coroutine is still tidying up
+        ended = threading.Event()
 
         async def engine() -> None:
             self._engine = SoundEngine(
@@ -121,7 +128,10 @@ class SoundStage(Stage):
             )
             self._engine.set_watched(self._watched)
             self._engine.set_voice(self._voices.track)
-            await self._engine.run()
+            try:
+                await self._engine.run()
+            finally:
+                ended.set()
 
         running = asyncio.run_coroutine_threadsafe(engine(), thread.loop)
         captions = self._main.create_task(self._send_captions(), name="captions")
@@ -135,8 +145,8 @@ class SoundStage(Stage):
             await self._cancel_publishing()
             self._track.detach()
             self._narration.detach()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.to_thread(_wait, running)
+            if self._engine is not None:
+                await asyncio.to_thread(ended.wait, STOP_S)
             self._engine = self._thread = None
             await asyncio.to_thread(thread.stop)
 
@@ -250,9 +260,3 @@ class SoundStage(Stage):
             self._publishing.cancel()
             await asyncio.gather(self._publishing, return_exceptions=True)
             self._publishing = None
-
-
-def _wait(running: Any) -> None:
-    """For the engine's own end, on a thread that may wait."""
-    with contextlib.suppress(Exception):
-        running.exception(STOP_S)

@@ -18,7 +18,6 @@ DESKTOP_BITRATE_BPS = 128_000
 NARRATION_BITRATE_BPS = 48_000
 PUBLISH_TIMEOUT_S = 5.0
 PUBLISH_PAUSE_S = 1.0
-PUSH_TIMEOUT_S = 1.0
 
 
 def desktop_options() -> rtc.TrackPublishOptions:
@@ -83,8 +82,7 @@ class SoundTrack:
             return
         frame = rtc.AudioFrame(pcm, RATE_HZ, self.channels, FRAME_SAMPLES)
         try:
-            async with asyncio.timeout(PUSH_TIMEOUT_S):
-                await source.capture_frame(frame)
+            await source.capture_frame(frame)
             self.pushed += 1
         except Exception as error:  # the SDK raises bare Exception and RtcError alike
             self.refused += 1

@@ -13,13 +13,34 @@ import { words } from './words';
 
 const ANSWER_MS = 30_000;
 const OWN_NEWS_MS = 500;
+const COMMON_TOPIC = 'input';
+const HELLO_TIMEOUT_MS = 2_000;
+const HELLO_TRIES = 3;
 
 export class Desk {
   #busy = false;
   /** The agent confirms with a notice what we asked for ourselves. */
   #releasing = false;
 
+  /** Where our input goes: the agent's own topic for us, since it learns of senders late otherwise. */
+  topic = COMMON_TOPIC;
+
   constructor(readonly host: Host) {}
+
+  /** After every connect: a request names its caller at once, a packet only seconds later. */
+  async hello(): Promise<void> {
+    this.topic = COMMON_TOPIC;
+    for (let tries = 0; tries < HELLO_TRIES; tries += 1) {
+      try {
+        const answer = await this.host.call('control.hello', {}, HELLO_TIMEOUT_MS);
+        const topic = isObject(answer) ? answer['topic'] : null;
+        if (typeof topic === 'string' && topic.startsWith(`${COMMON_TOPIC}.`)) this.topic = topic;
+        return;
+      } catch {
+        // No agent yet, or an older one: the common topic will do once we are announced.
+      }
+    }
+  }
 
   /** The button in the bar. */
   click(): void {

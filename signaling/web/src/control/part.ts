@@ -22,7 +22,7 @@ import { Photon } from './photon';
 import { PointerInput } from './pointerinput';
 import { Presence } from './presence';
 import { Sender } from './sender';
-import { holds, mayAct, mayPoint, stance, type Control } from './state';
+import { holds, mayAct, mayHold, mayPoint, stance, type Control } from './state';
 import { StickyKeys } from './sticky';
 import { TouchBar } from './touchbar';
 import { words } from './words';
@@ -37,7 +37,7 @@ export function controlPart(host: Host): Part {
   const holding = (): boolean => connected() && holds(control());
 
   const desk = new Desk(host);
-  const sender = new Sender((packet, reliable) => host.send('input', packet, reliable));
+  const sender = new Sender((packet, reliable) => host.send(desk.topic, packet, reliable));
   const sticky = new StickyKeys(sender);
   const photon = new Photon(picture.video, () => !host.stats.element.hidden);
   const presence = new Presence(picture.frame, () => control().self);
@@ -51,6 +51,7 @@ export function controlPart(host: Host): Part {
   const asks = askCards({ grant: (identity) => void desk.grant(identity), deny: (identity) => void desk.deny(identity) });
   const spoken = h('div', { class: 'visually-hidden', attrs: { role: 'status', 'aria-live': 'polite' } });
   let track: ScreenTrack | null = null;
+  let agentSid = '';
   let pointer: 'mouse' | 'touch' | null = null;
 
   const keys = new KeyInput(sender, {
@@ -164,6 +165,11 @@ export function controlPart(host: Host): Part {
     void openClipboard(clipboard, (method, body) => host.call(method, body));
   }
 
+  /** Clicks and keys wait until the agent knows them for ours. */
+  function hello(): void {
+    if (mayHold(control().role)) sender.gate(desk.hello());
+  }
+
   /** Hands off everything, and the session knows. */
   function letGo(): void {
     keys.forget();
@@ -175,7 +181,7 @@ export function controlPart(host: Host): Part {
   function gained(): void {
     sender.beat(true);
     const focus = document.activeElement;
-    const elsewhere = focus instanceof Element && focus.closest('input, select, dialog, [role="menu"]');
+    const elsewhere = focus instanceof Element && focus.closest('input, select, dialog, [role="menu"], .people');
     if (!elsewhere) keys.focus();
     void lockKeys();
   }
@@ -254,8 +260,17 @@ export function controlPart(host: Host): Part {
   render(host.state(), host.state());
 
   return {
-    state: render,
-    agent(present, attributes) {
+    state(state, before) {
+      render(state, before);
+      if (state.transport.phase === 'connected' && before.transport.phase === 'recovering') hello();
+    },
+    room(room) {
+      if (room) hello();
+    },
+    agent(present, attributes, sid) {
+      // Another agent than the one that knew us.
+      if (present && sid !== agentSid && agentSid !== '') hello();
+      agentSid = present ? sid : agentSid;
       if (present) desk.attributes(attributes);
     },
     people(people) {

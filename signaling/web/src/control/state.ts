@@ -25,7 +25,9 @@ export interface Control {
   self: string;
   /** An observer whose link lets it ask. */
   mayAsk: boolean;
+  /** Who has control: what the agent's attributes told, or what a notice said before they could. */
   holder: Who | null;
+  told: Who | null;
   /** `implicit`: whoever acts first takes it while it is free. */
   mode: 'explicit' | 'implicit';
   /** Our own request, until it is answered. */
@@ -51,13 +53,13 @@ export type ControlEvent =
   | { type: 'time'; now_ms: number }
   | { type: 'no-room' };
 
-export const noControl: Control = { role: null, self: '', mayAsk: false, holder: null, mode: 'explicit', asking: null, asks: [], ahead: null, reason: null };
+export const noControl: Control = { role: null, self: '', mayAsk: false, holder: null, told: null, mode: 'explicit', asking: null, asks: [], ahead: null, reason: null };
 
 /** Attributes travel through the SFU's signalling: slower than a packet, never this slow. */
 const AHEAD_MS = 3_000;
 const MAX_ASKS = 8;
 
-const mayHold = (role: Role | null): boolean => role === 'operator' || role === 'admin';
+export const mayHold = (role: Role | null): boolean => role === 'operator' || role === 'admin';
 export const holds = (control: Control): boolean => control.self !== '' && control.holder?.identity === control.self;
 
 /** The state in one word; the button says it in more. */
@@ -85,10 +87,8 @@ export function reduceControl(control: Control, event: ControlEvent): Control {
       return attributes(control, event);
     case 'pending':
       return holds(control) ? control : { ...control, asking: { until_ms: event.until_ms }, reason: null };
-    case 'granted': {
-      const self: Who = { identity: control.self, name: '', actor: 'person' };
-      return { ...control, holder: holds(control) ? control.holder : self, asking: null, asks: [], reason: null, ahead: { holds: true, until_ms: event.now_ms + AHEAD_MS } };
-    }
+    case 'granted':
+      return settle({ ...control, asking: null, asks: [], reason: null, ahead: { holds: true, until_ms: event.now_ms + AHEAD_MS } });
     case 'denied':
       return { ...control, asking: null, reason: event.reason || null };
     case 'lost':
@@ -104,33 +104,42 @@ export function reduceControl(control: Control, event: ControlEvent): Control {
     case 'time':
       return expire(control, event.now_ms);
     case 'no-room':
-      return { ...control, holder: null, asking: null, asks: [], ahead: null };
+      return { ...control, holder: null, told: null, asking: null, asks: [], ahead: null };
   }
 }
 
 function attributes(control: Control, event: ControlEvent & { type: 'attributes' }): Control {
   const mode = event.mode === 'implicit' ? 'implicit' : 'explicit';
-  const ours = event.holder !== '' && event.holder === control.self;
-  const { ahead } = control;
-  // Late news from before the notice: keep what the notice said.
-  if (ahead && event.now_ms < ahead.until_ms && ours !== ahead.holds) return mode === control.mode ? control : { ...control, mode };
-  const holder: Who | null = event.holder ? { identity: event.holder, name: event.name || event.holder, actor: event.actor === 'ai' ? 'ai' : 'person' } : null;
-  const same = holder?.identity === control.holder?.identity && holder?.name === control.holder?.name && holder?.actor === control.holder?.actor;
-  if (same && !ahead && mode === control.mode) return control;
+  const told: Who | null = event.holder ? { identity: event.holder, name: event.name || event.holder, actor: event.actor === 'ai' ? 'ai' : 'person' } : null;
+  if (mode === control.mode && same(told, control.told)) return control;
+  const ours = told !== null && told.identity === control.self;
+  // They have caught up with the notice. (After a loss they may still be on the way to the grant before it.)
+  const ahead = control.ahead?.holds && ours ? null : control.ahead;
+  return settle({ ...control, told, mode, ahead });
+}
+
+const same = (a: Who | null, b: Who | null): boolean => a?.identity === b?.identity && a?.name === b?.name && a?.actor === b?.actor;
+
+/** The holder by all that is known, and what follows from a new one. */
+function settle(control: Control): Control {
+  const { told, ahead, self } = control;
+  const ours = told !== null && told.identity === self;
+  const me: Who = ours ? told : { identity: self, name: '', actor: 'person' };
+  const holder = !ahead ? told : ahead.holds ? me : ours ? null : told;
   const changed = holder?.identity !== control.holder?.identity;
+  const mine = self !== '' && holder?.identity === self;
   return {
     ...control,
-    holder, mode, ahead: null,
-    asking: ours ? null : control.asking,
+    holder: same(holder, control.holder) ? control.holder : holder,
+    asking: mine ? null : control.asking,
     // What was asked of the former holder is void, but an admin goes on seeing who asks.
     asks: changed ? control.asks.filter((ask) => control.role === 'admin' && ask.identity !== holder?.identity) : control.asks,
-    reason: ours ? null : control.reason,
+    reason: mine ? null : control.reason,
   };
 }
 
 function letGo(control: Control, now_ms: number): Control {
-  const holder = holds(control) ? null : control.holder;
-  return { ...control, holder, asking: null, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } };
+  return settle({ ...control, asking: null, asks: [], ahead: { holds: false, until_ms: now_ms + AHEAD_MS } });
 }
 
 function keep(control: Control, stays: (ask: Ask) => boolean): Control {
@@ -138,9 +147,10 @@ function keep(control: Control, stays: (ask: Ask) => boolean): Control {
 }
 
 function expire(control: Control, now_ms: number): Control {
-  const kept = keep(control, (ask) => ask.until_ms > now_ms);
-  const asking = kept.asking && kept.asking.until_ms > now_ms ? kept.asking : null;
-  return asking === kept.asking ? kept : { ...kept, asking: null, reason: 'Nobody answered.' };
+  let now = keep(control, (ask) => ask.until_ms > now_ms);
+  if (now.asking && now.asking.until_ms <= now_ms) now = { ...now, asking: null, reason: 'Nobody answered.' };
+  if (now.ahead && now.ahead.until_ms <= now_ms) now = settle({ ...now, ahead: null });
+  return now;
 }
 
 /** The name of whoever has control, for a sentence. */

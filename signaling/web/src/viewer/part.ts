@@ -42,7 +42,7 @@ export interface Part {
   state?(state: State, before: State): void;
   /** A new connection stands (or, with null, is gone). */
   room?(room: RoomLink | null): void;
-  agent?(present: boolean, attributes: Readonly<Record<string, string>>): void;
+  agent?(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
   people?(people: readonly Person[]): void;
   data?(topic: string, payload: Uint8Array): void;
   /** A whole byte stream of the agent's has come. */

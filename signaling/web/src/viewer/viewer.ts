@@ -65,7 +65,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       for (const part of parts) part.room?.(room);
     },
     agent(present, attributes, sid) {
-      for (const part of parts) part.agent?.(present, attributes);
+      for (const part of parts) part.agent?.(present, attributes, sid);
       if (!present) return;
       if (sid !== agentSid) picture.cursor.reset();
       agentSid = sid;

@@ -47,7 +47,12 @@ describe('a notice comes sooner than the attributes', () => {
     // Once caught up, the attributes are the truth again.
     expect(stance(run([told('viewer-me', 'Me', 1_200), told('viewer-ana', 'Ana', 1_300)], granted))).toBe('others');
     // And after a while in any case.
-    expect(stance(run([told('viewer-ana', 'Ana', 9_000)], granted))).toBe('others');
+    expect(stance(run([{ type: 'time', now_ms: 9_000 }], granted))).toBe('others');
+  });
+  it('granted and lost before any attributes came: what they told meanwhile counts then', () => {
+    const quick: ControlEvent[] = [seat, told(''), { type: 'granted', now_ms: 1_000 }, told('viewer-cem', 'Cem', 1_400), { type: 'lost', reason: 'You gave it to Cem.', now_ms: 1_500 }];
+    expect(run(quick)).toMatchObject({ holder: { identity: 'viewer-cem' }, reason: 'You gave it to Cem.' });
+    expect(stance(run([...quick, { type: 'time', now_ms: 9_000 }]))).toBe('others');
   });
   it('lost and released: late news does not give it back', () => {
     for (const end of [{ type: 'lost', reason: 'Ana took it.', now_ms: 1_000 }, { type: 'released', now_ms: 1_000 }] as ControlEvent[]) {
