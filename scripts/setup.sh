@@ -60,6 +60,7 @@ setup_packages() {
     fi
     if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
     if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
+    if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
     local coturn
     coturn=$(missing_packages coturn)
     install_packages "${PACKAGES[@]}"
@@ -85,6 +86,15 @@ setup_browser() { # after Python: Playwright fetches what the distribution lacks
     step "fetching Chromium" "$ROOT/.venv/bin/playwright" install chromium
     ln -sfn "$("$ROOT/.venv/bin/python" -c 'from playwright.sync_api import sync_playwright as p
 with p() as w: print(w.chromium.executable_path)')" "$TOOLS/bin/chromium"
+}
+
+setup_firefox() { # as the same for Firefox
+    if have firefox-esr || [ -x "$TOOLS/bin/firefox" ]; then return; fi
+    can_become_root || die "Firefox is missing: install firefox-esr, then repeat this command."
+    step "installing what Firefox needs" "${AS_ROOT[@]}" "$ROOT/.venv/bin/playwright" install-deps firefox
+    step "fetching Firefox" "$ROOT/.venv/bin/playwright" install firefox
+    ln -sfn "$("$ROOT/.venv/bin/python" -c 'from playwright.sync_api import sync_playwright as p
+with p() as w: print(w.firefox.executable_path)')" "$TOOLS/bin/firefox"
 }
 
 setup_python() {
@@ -141,6 +151,7 @@ all | bench)
     setup_packages
     setup_python
     setup_browser
+    setup_firefox
     setup_page
     setup_oidc
     ensure_livekit

@@ -90,6 +90,9 @@ async def test_the_list_follows_what_happens_and_nobody_asks_for_pictures_unseen
     guest = await signed_in(browsers, shim)
     page = guest.page
     asked: list[str] = []
+    async with page.expect_response("**/api/v1/events") as news:
+        await page.reload()
+    assert (await news.value).status == 200
     page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/thumbnail") else None)
     with agent_process(shim, x, tmp_path, "comes") as agent:
         agent.wait_ready()
