@@ -60,7 +60,6 @@ setup_packages() {
     fi
     if chromium_is_packaged; then PACKAGES+=("${BROWSER_PACKAGES[@]}"); fi
     if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
-    if grep -qx 'ID=debian' /etc/os-release; then PACKAGES+=("${FIREFOX_PACKAGES[@]}"); fi
     local coturn
     coturn=$(missing_packages coturn)
     install_packages "${PACKAGES[@]}"
