@@ -266,9 +266,8 @@ async def test_a_page_that_the_shim_knows_needs_no_route_of_its_own_and_others_g
     browsers: Browsers, sfu: LiveKitServer, x: XServer, tmp_path: Path
 ) -> None:
     known, unknown = free_ports(2)
-    cors = {"CORS_ORIGINS": f"http://127.0.0.1:{known}"}
     with (
-        shim_process(sfu, tmp_path, **cors) as shim,
+        shim_process(sfu, tmp_path, CORS_ORIGINS=f"http://127.0.0.1:{known}") as shim,
         agent_process(shim, x, tmp_path, "direct") as agent,
     ):
         agent.wait_ready()
