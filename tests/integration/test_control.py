@@ -347,9 +347,42 @@ async def test_the_audit_names_who_did_what_and_is_found_changed(
     assert await verify(b"".join(lines[:-1])) == 1
 
 
-async def test_the_shim_asks_for_people_without_a_room_and_bans(
-    shim: ShimProcess, agent: AgentProcess
+@pytest.mark.usefixtures("free")
+async def test_who_is_removed_holds_nothing_and_is_heard_no_more(
+    shim: ShimProcess, x: XServer
 ) -> None:
-    del agent
-    participants = call(shim, "GET", f"/sessions/{SESSION}")
-    assert participants["session"] == SESSION
+    async with operator(shim, SESSION) as ana:
+        ana.beat()
+        await ana.click(10, 10)
+        await ana.key(SHIFT_L, True)
+        await eventually(lambda: down(x) == (1, 0), "Shift is down")
+        path = f"/sessions/{SESSION}/participants/{ana.identity}"
+        await asyncio.to_thread(call, shim, "DELETE", path)
+        await eventually(lambda: down(x) == (0, 0), "Shift is up")
+        await ana.stop_beating()
+    async with operator(shim, SESSION) as ben:
+        await ben.click(20, 20)
+        await eventually(lambda: pointer(x) == (20, 20), "others still act")
+
+
+async def test_a_restarted_agent_knows_the_operator_by_its_token_and_a_stop_lets_go(
+    shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with agent_process(shim, x, tmp_path, "again") as process:
+        await asyncio.to_thread(process.wait_ready)
+        async with operator(shim, "again") as ana:
+            ana.beat()
+            await ana.click(10, 10)
+            await ana.sees_holder(ana.identity)
+            process.kill()
+            process.start()
+            await asyncio.to_thread(process.wait_ready)
+            await eventually(lambda: ana.agent in ana.room.remote_participants, "it is back")
+            ana.topic = (await ana.call("control.hello"))["topic"]
+            await ana.click(30, 30)
+            await ana.sees_holder(ana.identity)
+            await ana.key(SHIFT_L, True)
+            await ana.button(True, 40, 40)
+            await eventually(lambda: down(x) == (1, 0x100), "Shift and the button are down")
+            assert await asyncio.to_thread(process.terminate) == 0
+            assert down(x) == (0, 0)
