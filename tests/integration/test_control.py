@@ -209,6 +209,9 @@ async def test_observers_and_malformed_packets_have_no_effect(
         await ana.click(55, 66)
         await eventually(lambda: pointer(x) == (55, 66), "it is still alive")
         assert agent.log().count("input refused") in range(1, 10)
+        metrics = agent.metrics()
+        assert metrics["sessioncast_input_total/refused"] >= len(examples["invalid"])
+        assert metrics["sessioncast_input_total/done"] >= 4
         assert "Traceback" not in agent.log()
 
 
@@ -276,6 +279,7 @@ async def test_a_flood_is_limited_and_its_last_key_up_still_lands(
         await ben.sees_holder("", 30.0)
         assert agent.process.poll() is None
         assert agent.log().count("input refused") < 40
+        assert agent.metrics()["sessioncast_input_total/dropped"] > 0
 
 
 @pytest.mark.timeout(120)
