@@ -1,87 +1,23 @@
 """The ways to a picture when a network closes one after the other, in a real Chromium."""
 
-import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from support.agent_process import AgentProcess, agent_process, call
 from support.axe import violations
 from support.browser import Browsers, Guest, chromium
-from support.certificate import Certificate, certificate
-from support.livekit import LiveKitServer, laid_over, livekit_server
+from support.certificate import Certificate
 from support.netns import Network
-from support.shim_process import ShimProcess, shim_process
-from support.turn import coturn, own_relay, secret_file
-from support.xserver import Canvas, XServer
+from support.turn import coturn, secret_file
+from support.xserver import XServer
+
+from .conftest import OUTER, Stack, stack
 
 pytestmark = pytest.mark.browser
 FACTOR = float(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))
-OWN, OUTER = "own.turn.sessioncast.test", "outer.turn.sessioncast.test"
-
-
-@dataclass
-class Stack:
-    """Everything for one session that is watched from the other side of the router."""
-
-    sfu: LiveKitServer
-    shim: ShimProcess
-    agent: AgentProcess
-    session: str
-
-    def link(self) -> str:
-        body = {"role": "observer", "ttl_seconds": 600, "max_uses": 20}
-        url: str = call(self.shim, "POST", f"/sessions/{self.session}/join-links", body)["url"]
-        return url
-
-
-@contextlib.contextmanager
-def stack(
-    net: Network, x: XServer, path: Path, session: str, relay: dict[str, Any], *, at: int = 4
-) -> Iterator[Stack]:
-    """Shim and SFU on two addresses from number `at` on; relays have the third and fourth."""
-    page, media = net.addresses[at : at + 2]
-    config: dict[str, Any] = {
-        "rtc": {"interfaces": {"includes": [net.device]}, "enable_loopback_candidate": False}
-    }
-    config = laid_over(config, relay)
-    path.mkdir(exist_ok=True)
-    with (
-        livekit_server(path, host=media, port=443, config=config) as sfu,
-        shim_process(sfu, path, host=page, port=443) as shim,
-        agent_process(shim, x, path, session) as agent,
-        x.connect() as display,
-    ):
-        Canvas(display).fill(0x2060C0)
-        display.sync()
-        agent.wait_ready()
-        yield Stack(sfu, shim, agent, session)
-
-
-@pytest.fixture(scope="module")
-def tls(net: Network, module_path: Path) -> Certificate:
-    net.name({OWN: net.addresses[2], OUTER: net.addresses[3]})
-    return certificate(module_path, OWN, OUTER)
-
-
-@pytest.fixture(scope="module")
-def relayed(net: Network, x: XServer, module_path: Path, tls: Certificate) -> Iterator[Stack]:
-    """With livekit-server's own relay."""
-    relay = own_relay(OWN, net.addresses[2], net.subnet, tls)
-    with stack(net, x, module_path / "own", "ways", relay, at=0) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def plain(net: Network, x: XServer, module_path: Path) -> Iterator[Stack]:
-    """Without a relay."""
-    with stack(net, x, module_path / "plain", "plain", {}, at=6) as made:
-        yield made
 
 
 @pytest.fixture
@@ -185,6 +121,21 @@ async def test_a_network_without_any_way_for_media_gets_the_fallback_and_webrtc_
     assert await guest.page.is_hidden(".vnc-panel")
     # noVNC notes in the console that it is closed twice
     assert [error for error in guest.errors if "RFB object" not in error] == []
+
+
+async def test_a_media_server_that_cannot_be_reached_at_all_is_named_and_done_without(
+    net: Network, plain: Stack, far: Browsers
+) -> None:
+    net.block(hosts=(plain.sfu.host,))
+    guest = await far.guest()
+    await guest.page.goto(plain.link())
+    await guest.page.wait_for_selector(".vnc-panel[data-state=showing]", timeout=15_000 * FACTOR)
+    tip = guest.page.locator(".stat:has(.stat-label:text-is('Path'))")
+    await tip.and_(guest.page.locator("[data-tip*='media server']")).wait_for(state="attached")
+    await guest.page.get_by_role("button", name="Try again").click()
+    net.unblock()
+    await guest.page.wait_for_selector("#panel-live:not([hidden])", timeout=40_000)
+    await guest.state("Live")
 
 
 async def test_a_network_that_closes_during_the_session_is_left_for_the_next_way(
