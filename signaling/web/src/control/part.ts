@@ -110,7 +110,7 @@ export function controlPart(host: Host): Part {
   host.bar.add('input', clip, () => ({ label: 'Clipboard', icon: 'clipboard', run: showClipboard }));
   host.bar.add('input', fit.button, () => ({ label: 'Fit the desktop to the window', icon: 'fit', checked: fit.on, run: () => fit.set(!fit.on) }));
   // With the mouse a button does its work and the keyboard stays in the session.
-  cleanup.listen(host.bar.element, 'mousedown', (event) => { if (keys.focused) event.preventDefault(); });
+  for (const element of [host.bar.element, host.bar.handle]) cleanup.listen(element, 'mousedown', (event) => { if (keys.focused) event.preventDefault(); });
 
   picture.frame.append(keys.field);
   host.panel.append(asks.element, touchBar.element, spoken);
