@@ -40,7 +40,9 @@ browser: setup ## the tests in a real Chromium
 
 bench: setup-bench ## measure, and write the table and plots of docs/performance.md
 	PYTHONPATH=tests $(PYTHON) -m bench $(ARGS)
+	PYTHONPATH=tests $(PYTHON) -m bench.area_control $(filter --quick,$(ARGS))
 	PYTHONPATH=tests $(PYTHON) -m bench.area_sound
+	PYTHONPATH=tests $(PYTHON) -m bench.area_fallback
 
 lock: ## write the lock files anew
 	@scripts/lock.sh

@@ -31,8 +31,11 @@ FORBIDDEN = {
     "x11": {"link", "control", "video", "session", "demo", "cli"},
     "control": {"link", "x11", "video", "session", "demo", "cli"},
     "link": {"x11", "control", "session", "demo", "cli"},
+    "voice": {"link", "x11", "video", "session", "demo", "cli"},
     "sound": {"link", "x11", "video", "control", "session", "demo", "cli"},
+    "rfb": {"link", "x11", "session", "demo", "cli"},
     "demo": {"link", "video", "session"},
+    "doctor": {"link", "x11", "cdp", "video", "control", "rfb", "sound", "session", "demo", "cli"},
 }
 
 

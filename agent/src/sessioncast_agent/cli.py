@@ -27,6 +27,7 @@ from sessioncast_agent.config import (
 )
 from sessioncast_agent.control.command import audit_app
 from sessioncast_agent.demo.command import demo_command
+from sessioncast_agent.doctor.command import doctor_command
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.link.sdklog import silence_sdk
 from sessioncast_agent.logs import redact, setup_logging
@@ -231,13 +232,18 @@ def agent(
     asyncio.run(_run_agent(settings))
 
 
+GIL_SWITCH_S = 0.0005  # the encode thread must not wait 5 ms each time for a busy event loop
+
+
 async def _run_agent(settings: AgentSettings) -> None:
+    sys.setswitchinterval(GIL_SWITCH_S)
     from sessioncast_agent.session import AgentSession  # noqa: PLC0415  # loads native libraries
 
     await AgentSession(settings).run()
 
 
 app.command("demo")(demo_command)
+app.command("doctor")(doctor_command)
 app.command("say")(say_command)
 app.add_typer(audit_app, name="audit")
 

@@ -23,7 +23,7 @@ from .redis_keys import RedisKeys
 from .redis_store import open_redis_store
 from .routes import access, auth, events, fallback, narration, ops, people, sessions
 from .routes.common import count_address
-from .services import assemble
+from .services import Services, assemble
 from .sfu import LiveKitSfu, Sfu
 from .store import Store
 
@@ -117,6 +117,13 @@ def create_app(
     app.add_middleware(Guard, policy=policy, metrics=metrics)
     _add_problem_schema(app)
     return app
+
+
+def stop_streams(app: FastAPI) -> None:
+    """End the answers that have no end of their own, so that the server can."""
+    services = getattr(app.state, "services", None)
+    if isinstance(services, Services):
+        services.hub.close()
 
 
 def _trusted_hosts(settings: Settings, public_url: str) -> tuple[str, ...]:

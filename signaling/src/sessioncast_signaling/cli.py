@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, cli_keys
-from .app import create_app
+from .app import create_app, stop_streams
 from .config import load_api_key, load_enroll_key, load_settings
 from .errors import ConfigError
 from .server import listen, serve
@@ -113,7 +113,7 @@ def _serve(host: str, port: int, log_level: str) -> None:
         if key_file is not None:
             typer.echo(f"sessioncast-signaling: the API key is in {key_file}")
         sys.stdout.flush()
-        if not serve(asgi, listener):
+        if not serve(asgi, listener, lambda: stop_streams(asgi)):
             raise ConfigError("The server could not start: see the log above.")
 
 

@@ -171,6 +171,7 @@ class RedisAccess:
 
     async def last_event_id(self) -> str:
         """See Store."""
+        await self.begin()  # a Redis that was emptied has none
         newest = await self.redis.do("XREVRANGE", "events", "+", "-", "COUNT", 1)
         return str(newest[0][0]) if newest else ""
 
@@ -187,7 +188,8 @@ class RedisAccess:
             with translated("XREAD"):
                 await client.xread({f"{PREFIX}events": event_id}, block=max(1, int(wait_s * 1000)))
             found = await self.redis.do("XRANGE", "events", f"({event_id}", "+")
-        return [_event(number, fields) for number, fields in found]
+        events = [_event(number, fields) for number, fields in found]
+        return [event for event in events if event.kind != _START]
 
     async def ping(self) -> None:
         """See Store."""

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -35,6 +36,15 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Ends with status 0 on SIGTERM and SIGINT; uvicorn itself would die of the signal again."""
 
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Also end what would else wait until it is cancelled."""
+        self._on_exit()
+        super().handle_exit(sig, frame)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
@@ -48,8 +58,8 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> bool:
-    """Serve until SIGTERM or SIGINT; False when the app could not start."""
+def serve(app: ASGIApp, listener: socket.socket, on_exit: Callable[[], None]) -> bool:
+    """Serve until SIGTERM or SIGINT, then call `on_exit`; False when the app could not start."""
     config = uvicorn.Config(
         app,
         access_log=False,  # it would hold whole addresses
@@ -69,6 +79,6 @@ def serve(app: ASGIApp, listener: socket.socket) -> bool:
         http="h11",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    server = _Server(config)
+    server = _Server(config, on_exit)
     asyncio.run(server.serve(sockets=[listener]))
     return server.started

@@ -28,7 +28,7 @@ from .relay import Relays
 from .removals import WATCH_PERIOD_S, Removals
 from .sessions import JANITOR_PERIOD_S, Sessions
 from .sfu import Sfu
-from .store import Store
+from .store import Store, StoreUnavailableError
 from .tokens import TokenMinter
 from .views import view
 
@@ -97,6 +97,8 @@ async def _every(
     while True:
         try:
             await work()
+        except (SfuError, StoreUnavailableError) as error:
+            log.warning("background work failed name=%s error=%s", name, error)
         except Exception:
             log.exception("background work failed name=%s", name)
         await asyncio.sleep(period_s)

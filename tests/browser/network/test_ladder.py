@@ -1,87 +1,23 @@
 """The ways to a picture when a network closes one after the other, in a real Chromium."""
 
-import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from support.agent_process import AgentProcess, agent_process, call
 from support.axe import violations
 from support.browser import Browsers, Guest, chromium
-from support.certificate import Certificate, certificate
-from support.livekit import LiveKitServer, laid_over, livekit_server
+from support.certificate import Certificate
 from support.netns import Network
-from support.shim_process import ShimProcess, shim_process
-from support.turn import coturn, own_relay, secret_file
-from support.xserver import Canvas, XServer
+from support.turn import coturn, secret_file
+from support.xserver import XServer
+
+from .conftest import OUTER, Stack, stack
 
 pytestmark = pytest.mark.browser
 FACTOR = float(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))
-OWN, OUTER = "own.turn.sessioncast.test", "outer.turn.sessioncast.test"
-
-
-@dataclass
-class Stack:
-    """Everything for one session that is watched from the other side of the router."""
-
-    sfu: LiveKitServer
-    shim: ShimProcess
-    agent: AgentProcess
-    session: str
-
-    def link(self) -> str:
-        body = {"role": "observer", "ttl_seconds": 600, "max_uses": 20}
-        url: str = call(self.shim, "POST", f"/sessions/{self.session}/join-links", body)["url"]
-        return url
-
-
-@contextlib.contextmanager
-def stack(
-    net: Network, x: XServer, path: Path, session: str, relay: dict[str, Any], *, at: int = 4
-) -> Iterator[Stack]:
-    """Shim and SFU on two addresses from number `at` on; relays have the third and fourth."""
-    page, media = net.addresses[at : at + 2]
-    config: dict[str, Any] = {
-        "rtc": {"interfaces": {"includes": [net.device]}, "enable_loopback_candidate": False}
-    }
-    config = laid_over(config, relay)
-    path.mkdir(exist_ok=True)
-    with (
-        livekit_server(path, host=media, port=443, config=config) as sfu,
-        shim_process(sfu, path, host=page, port=443) as shim,
-        agent_process(shim, x, path, session) as agent,
-        x.connect() as display,
-    ):
-        Canvas(display).fill(0x2060C0)
-        display.sync()
-        agent.wait_ready()
-        yield Stack(sfu, shim, agent, session)
-
-
-@pytest.fixture(scope="module")
-def tls(net: Network, module_path: Path) -> Certificate:
-    net.name({OWN: net.addresses[2], OUTER: net.addresses[3]})
-    return certificate(module_path, OWN, OUTER)
-
-
-@pytest.fixture(scope="module")
-def relayed(net: Network, x: XServer, module_path: Path, tls: Certificate) -> Iterator[Stack]:
-    """With livekit-server's own relay."""
-    relay = own_relay(OWN, net.addresses[2], net.subnet, tls)
-    with stack(net, x, module_path / "own", "ways", relay, at=0) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def plain(net: Network, x: XServer, module_path: Path) -> Iterator[Stack]:
-    """Without a relay."""
-    with stack(net, x, module_path / "plain", "plain", {}, at=6) as made:
-        yield made
 
 
 @pytest.fixture

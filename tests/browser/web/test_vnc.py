@@ -7,6 +7,7 @@ import pytest
 
 from support.agent_process import agent_process, call
 from support.shim_process import ShimProcess
+from support.viewer import eventually
 from support.xserver import Canvas, XServer
 
 from .conftest import Browsers, Guest
@@ -95,3 +96,76 @@ async def test_the_tab_shows_the_session_in_both_encodings_under_the_strict_poli
         assert await guest.violations() == []
         assert guest.errors == []
         await guest.page.screenshot(path=tmp_path / "tab.png")
+
+
+async def test_an_operator_steers_an_observer_watches_and_each_sees_one_pointer(
+    browsers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with x.connect() as display, agent_process(shim, x, tmp_path, "tab-steer") as agent:
+        root = display.screen().root
+        Canvas(display).fill(0x303840)
+        root.warp_pointer(900, 500)
+        display.sync()
+        agent.wait_ready()
+
+        def place() -> tuple[int, int]:
+            pointer = root.query_pointer()
+            return pointer.root_x, pointer.root_y
+
+        observer, operator = await browsers.guest(), await browsers.guest()
+        await open_tab(observer, link(shim, "tab-steer", "observer"))
+        await open_tab(operator, link(shim, "tab-steer", "operator"))
+        assert await observer.say(".vnc-panel .control-button") == "Watching"
+        assert await operator.say(".vnc-panel .control-button") == "Take control"
+
+        async def click(guest: Guest, x_share: float, y_share: float) -> None:
+            box = await guest.page.locator(".vnc-canvas").bounding_box()
+            assert box is not None
+            await guest.page.mouse.click(
+                box["x"] + x_share * box["width"], box["y"] + y_share * box["height"]
+            )
+
+        await click(observer, 0.25, 0.25)
+        await asyncio.sleep(1)
+        assert place() == (900, 500)
+        await click(operator, 0.25, 0.25)
+        await eventually(lambda: abs(place()[0] - 320) < 3 and abs(place()[1] - 180) < 3, "click")
+        await operator.page.wait_for_selector(
+            ".vnc-panel .control-button[aria-label='You have control']"
+        )
+        await observer.page.wait_for_selector(
+            ".vnc-panel .control-button[aria-label$='has control']"
+        )
+        assert not await operator.page.is_visible(".vnc-panel .remote-cursor")
+        assert await observer.page.is_visible(".vnc-panel .remote-cursor")
+        for guest, name in ((operator, "operator"), (observer, "observer")):
+            assert await guest.violations() == []
+            assert guest.errors == []
+            await guest.page.screenshot(path=tmp_path / f"{name}.png")
+        await operator.page.click(".vnc-panel .control-button")
+        await operator.page.wait_for_selector(
+            ".vnc-panel .control-button[aria-label='Take control']"
+        )
+
+
+async def test_the_tab_says_in_words_what_happens_and_comes_back_by_itself(
+    browsers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with x.connect() as display, agent_process(shim, x, tmp_path, "tab-words") as agent:
+        Canvas(display).fill(0x803080)
+        display.sync()
+        agent.wait_ready()
+        guest = await browsers.guest()
+        await open_tab(guest, link(shim, "tab-words"))
+        sentence = ".vnc-panel .sentence"
+        agent.process.kill()
+        agent.process.wait(10)
+        await guest.page.wait_for_selector(f"{sentence}:has-text('Connection lost')")
+        assert await guest.page.is_visible(".vnc-last")  # the last picture, dimmed
+        await guest.page.screenshot(path=tmp_path / "lost.png")
+        agent.start()
+        agent.wait_ready()
+        await guest.page.wait_for_selector(".vnc-panel[data-state='showing']", timeout=20_000)
+        call(shim, "DELETE", "/sessions/tab-words")
+        await guest.page.wait_for_selector(f"{sentence}:has-text('This session has ended')")
+        assert await guest.violations() == []

@@ -51,6 +51,14 @@ def test_a_small_change_of_a_still_picture_is_sharp_and_a_large_one_is_not() -> 
     assert rule.choose(idr=False, fresh=True, change=2_000.0) >= 20
 
 
+def test_a_film_of_half_the_rate_is_not_sharpened_between_its_pictures() -> None:
+    rule = control()
+    qps = [send(rule, 100_000 if n % 2 else 50, change=90.0 * (n % 2)) for n in range(40)]
+    assert max(qps[-10:]) - min(qps[-10:]) <= 1
+    still = [send(rule, 50, change=0.0) for _ in range(12)]
+    assert still[-1] == SHARP_QP
+
+
 def test_an_unknown_change_is_taken_for_motion() -> None:
     rule = control()
     for _ in range(20):
@@ -62,10 +70,17 @@ def test_an_idr_of_a_still_picture_has_its_quantizer_and_fits_the_bucket() -> No
     rule = control()
     for _ in range(20):
         send(rule, 100, fresh=False, change=0.0)
-    assert rule.choose(idr=True, fresh=False, change=0.0) == SHARP_QP
-    rule.sent(12_000_000, SHARP_QP, idr=True, fresh=False, change=0.0)  # it took more than it holds
-    assert rule.choose(idr=True, fresh=False, change=0.0) > SHARP_QP + 4
+    text, words = 30.0, 90.0
+    assert rule.choose(idr=True, fresh=False, change=0.0, detail=text) == SHARP_QP
+    for _ in range(2):
+        qp = rule.choose(idr=True, fresh=False, change=0.0, detail=words)
+        bits = round(16 * words * 2 ** ((24 - qp) / 16) * MACROBLOCKS)  # measured
+        assert SHARP_QP < qp < 24
+        assert bits < CEILING_BPS
+        rule.sent(bits, qp, idr=True, fresh=False, change=0.0, detail=words)
     assert rule.held_back
+    rule.bucket.fill_bits /= 4
+    assert rule.choose(idr=True, fresh=False, change=0.0, detail=words) > qp + 20
 
 
 def test_an_emptying_bucket_makes_motion_coarse_until_it_holds() -> None:
@@ -82,7 +97,7 @@ def test_an_emptying_bucket_makes_motion_coarse_until_it_holds() -> None:
 def test_an_empty_bucket_breaks_nothing() -> None:
     rule = control()
     rule.bucket.fill_bits = 0.0
-    assert rule.choose(idr=True, fresh=True, change=1e6) == COARSE_QP
+    assert rule.choose(idr=True, fresh=True, change=1e6, detail=50.0) == COARSE_QP
 
 
 def grey(level: int, width: int = 64, height: int = 48) -> av.VideoFrame:
@@ -102,3 +117,11 @@ def test_change_is_the_mean_square_over_every_eighth_line() -> None:
     lines[[row for row in range(48) if row != EVERY]] = 103
     assert meter.measure(picture) == pytest.approx(144 * EVERY / 48)
     assert meter.measure(grey(1, 32, 32)) is None, "another size is another picture"
+
+
+def test_detail_is_the_step_from_sample_to_sample() -> None:
+    meter, picture = ChangeMeter(), grey(100)
+    assert meter.detail(picture) == 0.0
+    lines = np.frombuffer(memoryview(picture.planes[0]), np.uint8).reshape(48, -1)
+    lines[:, ::2] = 110
+    assert meter.detail(picture) == pytest.approx(10.0)

@@ -20,7 +20,7 @@ from sessioncast_agent.demo.process import Child, Program
 from sessioncast_agent.demo.reaper import become_subreaper
 from sessioncast_agent.demo.report import Report, Result
 from sessioncast_agent.demo.sfu import Sfu, start_sfu
-from sessioncast_agent.demo.shim import Shim, start_shim
+from sessioncast_agent.demo.shim import WEBHOOK_PATH, Shim, choose_port, start_shim
 from sessioncast_agent.demo.sound import start_sound
 from sessioncast_agent.demo.webbrowser import start_browser
 from sessioncast_agent.demo.workspace import Workspace, require_programs
@@ -191,11 +191,13 @@ class Demo:
 
     async def _start_stream(self, http: aiohttp.ClientSession, found: dict[str, Any]) -> None:
         session = self._options.session
+        port = choose_port(self._options.port)
         with self._report.step("sfu") as step:
-            sfu = await start_sfu(self._workspace, self._crew, http)
+            hook = f"http://127.0.0.1:{port}{WEBHOOK_PATH}"
+            sfu = await start_sfu(self._workspace, self._crew, http, hook)
             step.detail = sfu.url
         with self._report.step("signaling") as step:
-            shim = await start_shim(self._workspace, self._crew, sfu, http, self._options.port)
+            shim = await start_shim(self._workspace, self._crew, sfu, http, port)
             step.detail = shim.url
             kind = "browser" if self._options.browser else "desktop"
             credential = await shim.create_session(session, kind)

@@ -22,7 +22,7 @@ class Sfu:
     url: str
 
 
-def _config(workspace: Workspace, port: int) -> bytes:
+def _config(workspace: Workspace, port: int, webhook_url: str) -> bytes:
     """Make its configuration; JSON is YAML. deploy/livekit/livekit.yaml says why in full."""
     udp_port = free_port(socket.SOCK_DGRAM)
     config = {
@@ -30,6 +30,8 @@ def _config(workspace: Workspace, port: int) -> bytes:
         "bind_addresses": ["127.0.0.1"],
         "keys": {workspace.livekit_key: workspace.livekit_secret},
         "logging": {"level": "info"},
+        # who comes and goes is told to the shim, so that lists are live without asking
+        "webhook": {"api_key": workspace.livekit_key, "urls": [webhook_url]},
         "rtc": {
             "tcp_port": 0,  # it would listen on every address; UDP always works on loopback
             "udp_port": udp_port,
@@ -52,11 +54,13 @@ def _config(workspace: Workspace, port: int) -> bytes:
     return json.dumps(config, indent=1).encode()
 
 
-async def start_sfu(workspace: Workspace, crew: Crew, http: aiohttp.ClientSession) -> Sfu:
+async def start_sfu(
+    workspace: Workspace, crew: Crew, http: aiohttp.ClientSession, webhook_url: str
+) -> Sfu:
     """Start the SFU and wait until it says OK."""
     programs = require_programs("livekit-server")
     port = free_port()
-    config = workspace.write_secret("livekit.yaml", _config(workspace, port))
+    config = workspace.write_secret("livekit.yaml", _config(workspace, port, webhook_url))
     program = Program(
         name="sfu",
         argv=[programs["livekit-server"], "--config", str(config)],

@@ -12,6 +12,7 @@ from sessioncast_agent.demo.sfu import Sfu
 from sessioncast_agent.demo.workspace import Workspace, free_port, require_programs
 
 USUAL_PORT = 8080
+WEBHOOK_PATH = "/api/v1/livekit/webhook"
 _START_LIMIT_S = 30.0
 _LINK_TTL_S = 24 * 3600
 _LINK_USES = 1000
@@ -54,14 +55,18 @@ class Shim:
         return str((await self._call("GET", f"/sessions/{session}"))["state"])
 
 
+def choose_port(port: int | None) -> int:
+    """Return the port that the shim will have: the SFU must know it first. Raises CannotDemo."""
+    if port is not None and free_port(wish=port) != port:
+        raise CannotDemo(f"port {port} is taken; give another --port, or none to take a free one.")
+    return port or free_port(wish=USUAL_PORT)
+
+
 async def start_shim(
-    workspace: Workspace, crew: Crew, sfu: Sfu, http: aiohttp.ClientSession, port: int | None
+    workspace: Workspace, crew: Crew, sfu: Sfu, http: aiohttp.ClientSession, port: int
 ) -> Shim:
     """Start the shim and wait until it is ready."""
     programs = require_programs("sessioncast-signaling")
-    if port is not None and free_port(wish=port) != port:
-        raise CannotDemo(f"port {port} is taken; give another --port, or none to take a free one.")
-    port = port or free_port(wish=USUAL_PORT)
     url = f"http://127.0.0.1:{port}"
     env = workspace.base_env() | {
         "LIVEKIT_URL": sfu.url,

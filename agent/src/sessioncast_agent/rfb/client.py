@@ -15,7 +15,6 @@ from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.control.messages import ResetMessage
 from sessioncast_agent.errors import RfbBroken
-from sessioncast_agent.media import RawFrame
 from sessioncast_agent.rfb import side
 from sessioncast_agent.rfb.cursor import Shape, blend, cursor_rect, draws_pointer
 from sessioncast_agent.rfb.flow import Window
@@ -77,7 +76,7 @@ class FallbackClient:
         self._reset = True
         self._heard_us = monotonic_us()
         self._asked_us = self._updated_us = -KEYFRAME_GAP_US
-        self._shown: tuple[RawFrame, tuple[int, int] | None] | None = None
+        self._shown: tuple[int, tuple[int, int] | None] | None = None
         self._shape: Shape | None = None
         self._resizing: asyncio.Task[None] | None = None
         self._resize_reason = RESIZED_BY_SERVER
@@ -324,18 +323,17 @@ class FallbackClient:
         pointer_px = None if draws_pointer(server) else host.pointer_px()
         if server.refresh:
             self._rects.forget()
-        elif self._shown == (frame, pointer_px):
+        elif self._shown == (frame.captured_us, pointer_px):
             return []
         server.refresh = False
-        self._shown = (frame, pointer_px)
+        self._shown = (frame.captured_us, pointer_px)
         shape, size_px = host.shape(), server.size_px
         chosen = next((e for e in server.preferred if e in _STILL_PICTURES), Encoding.RAW)
         wish = Wish(chosen, server.pixel_format, server.quality, server.compression)
 
         def encode() -> list[Rect]:
-            words = words_of(frame.picture)
+            words = words_of(frame.picture).copy()  # the capture wants its memory back
             if pointer_px is not None and shape is not None:
-                words = words.copy()
                 blend(words, shape, pointer_px)
             return self._rects.encode(words[: size_px[1], : size_px[0]], wish)
 

@@ -62,13 +62,14 @@ class DirectEncoder:
     ) -> AccessUnit:
         """See Encoder."""
         change = self._change.measure(picture) if fresh else 0.0
-        qp = self._control.choose(idr=idr, fresh=fresh, change=change)
+        detail = self._change.detail(picture) if idr or not fresh else None
+        qp = self._control.choose(idr=idr, fresh=fresh, change=change, detail=detail)
         try:
             data = self._x264.encode(picture, qp, idr=idr)
         except ValueError as error:
             raise EncodeFailed(f"libx264 refused a frame: {error}") from error
         self.last_qp = float(qp)
-        self._control.sent(len(data) * 8, qp, idr=idr, fresh=fresh, change=change)
+        self._control.sent(len(data) * 8, qp, idr=idr, fresh=fresh, change=change, detail=detail)
         self.vbv.sent(len(data))
         return AccessUnit(
             data=data,

@@ -91,7 +91,7 @@ async def agent_state(
     presented = bearer_or_refused(request)
     if not is_agent_credential(parts.settings.api_secret, session, presented):
         raise await parts.limits.failure(request, unauthorized("credential-refused"))
-    await parts.sessions.running(session)
+    await parts.sessions.adopt(session)  # a shim that has forgotten it is told so
     await parts.store.publish("state", session, body.attributes)
     return Response(status_code=204)
 

@@ -1,12 +1,12 @@
 /**
- * Where the list comes from. The server's events say what has changed, and that is asked for; without
- * them (an older server, a proxy that holds streams back, a join link's grant) it is a poll, while
- * somebody looks. What was asked for is always the truth: an event is only a hint.
+ * Where the list comes from. The server's events bring each session that has changed, as it is now;
+ * without them (an older server, a proxy that holds streams back, a join link's grant) it is a poll,
+ * while somebody looks.
  */
 
 import { ApiError, events, getSession, listSessions } from '../api';
 import { apiKey, grantFor, grantedSessions, keepGrant } from '../grants';
-import type { SessionInfo } from '../types';
+import { toSession, type SessionInfo } from '../types';
 import { EventParser } from './sse';
 
 export interface FeedHandlers {
@@ -27,9 +27,7 @@ export interface Feed {
 const POLL_MS = 3_000;
 /** With events: only what an event may have missed. */
 const SLOW_POLL_MS = 30_000;
-/** Events come in flocks; one question answers them all. */
-const GATHER_MS = 250;
-const AT_ONCE_SINGLES = 4;
+const GATHER_MS = 100;
 const SILENCE_MS = 45_000;
 const RETRY_MS = 3_000;
 const UNKNOWN_RETRY_MS = 300_000;
@@ -61,27 +59,15 @@ export function feed(on: FeedHandlers): Feed {
     }
   }
 
-  const dirty = new Set<string>();
+  /** Events come in flocks: one drawing shows them all. */
   let gathering = 0;
-  function changed(session: string): void {
-    dirty.add(session);
-    if (!gathering) gathering = window.setTimeout(() => void answer(), GATHER_MS);
-  }
-
-  async function answer(): Promise<void> {
-    gathering = 0;
-    const names = [...dirty];
-    dirty.clear();
-    if (document.visibilityState !== 'visible') return;
-    if (names.length > AT_ONCE_SINGLES) return poll();
-    await Promise.all(names.map(async (name) => {
-      try {
-        known.set(name, await getSession(name, { bearer: apiKey(), signal: gone.signal }));
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) known.delete(name);
-      }
-    }));
-    if (!gone.signal.aborted) on.sessions([...known.values()]);
+  function told(session: SessionInfo): void {
+    known.set(session.session, session);
+    if (gathering) return;
+    gathering = window.setTimeout(() => {
+      gathering = 0;
+      on.sessions([...known.values()]);
+    }, GATHER_MS);
   }
 
   /** One stream after the other, for as long as somebody looks. */
@@ -125,9 +111,9 @@ export function feed(on: FeedHandlers): Feed {
         if (done) return;
         heard();
         for (const event of parser.push(value)) {
-          const session = sessionOf(event.data);
-          if (session) changed(session);
-          else if (event.type !== 'ping' && event.type !== 'hello') void poll();
+          const session = event.type === 'session' ? rowOf(event.data) : null;
+          if (session) told(session);
+          else void poll();
         }
       }
     } finally {
@@ -151,11 +137,10 @@ export function feed(on: FeedHandlers): Feed {
   };
 }
 
-/** Which session an event is about; null for what cannot be read. */
-function sessionOf(data: string): string | null {
+/** The session as it is now; null for what cannot be read. */
+function rowOf(data: string): SessionInfo | null {
   try {
-    const body = JSON.parse(data) as { session?: unknown };
-    return typeof body.session === 'string' ? body.session : null;
+    return toSession(JSON.parse(data));
   } catch {
     return null;
   }
