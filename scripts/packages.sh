@@ -31,7 +31,8 @@ PACKAGES=(
 # setup takes Playwright's build.
 BROWSER_PACKAGES=(chromium chromium-sandbox)
 
-# Firefox, which the tests type into: by this name it is Debian's own.
+# Firefox, which the tests type into, and the other browser that the page is tested in. By this name it
+# is Debian's own; where the distribution only has it as a snap (Ubuntu), setup takes Playwright's build.
 FIREFOX_PACKAGES=(firefox-esr)
 
 # The references of `make bench` (noVNC beside x11vnc); Selkies comes from PyPI.

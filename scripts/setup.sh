@@ -87,6 +87,15 @@ setup_browser() { # after Python: Playwright fetches what the distribution lacks
 with p() as w: print(w.chromium.executable_path)')" "$TOOLS/bin/chromium"
 }
 
+setup_firefox() { # as the same for Firefox
+    if have firefox-esr || [ -x "$TOOLS/bin/firefox" ]; then return; fi
+    can_become_root || die "Firefox is missing: install firefox-esr, then repeat this command."
+    step "installing what Firefox needs" "${AS_ROOT[@]}" "$ROOT/.venv/bin/playwright" install-deps firefox
+    step "fetching Firefox" "$ROOT/.venv/bin/playwright" install firefox
+    ln -sfn "$("$ROOT/.venv/bin/python" -c 'from playwright.sync_api import sync_playwright as p
+with p() as w: print(w.firefox.executable_path)')" "$TOOLS/bin/firefox"
+}
+
 setup_python() {
     local python key
     python=$(find_python) || die "Python 3.11 or newer is needed (this machine's python3 is $(python3 --version 2>&1))." \
@@ -141,6 +150,7 @@ all | bench)
     setup_packages
     setup_python
     setup_browser
+    setup_firefox
     setup_page
     setup_oidc
     ensure_livekit

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from support.certificate import certificate
 from support.livekit import find_livekit_server
+from support.turn import secret_file
 
 pytestmark = pytest.mark.integration
 
@@ -75,3 +77,41 @@ def test_no_secret_is_written_in_it() -> None:
     text = CONFIG.read_text()
     assert not re.search(r"(?m)^keys:", text)
     assert not re.search(r"(?m)^\s*(api_)?secret:", text)
+
+
+def uncommented(text: str, section: str) -> str:
+    """Take the comment marks off one block, as somebody would who needs it."""
+    lines = text.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.strip() == f"# {section}:")
+    depth = lines[start].index("#")
+    for n in range(start, len(lines)):
+        if not lines[n].startswith(" " * depth + "#"):
+            break
+        lines[n] = lines[n][:depth] + lines[n][depth + 2 :]
+    return "\n".join(lines) + "\n"
+
+
+def test_its_blocks_for_relays_are_right_once_they_are_uncommented(tmp_path: Path) -> None:
+    tls = certificate(tmp_path, "turn.example.org")
+    secret = secret_file(tmp_path / "turn-secret")
+    text = uncommented(uncommented(on_free_ports(CONFIG.read_text()), "turn_servers"), "turn")
+    media, relay = text.split("\nturn:\n")
+    relay = re.sub(r"udp_port: \d+", f"udp_port: {free_port(socket.SOCK_DGRAM)}", relay)
+    text = f"{media}\nturn:\n{relay}"
+    for written, here in (
+        ("/etc/livekit/turn-secret", str(secret)),
+        ("/etc/livekit/turn.crt", str(tls.chain)),
+        ("/etc/livekit/turn.key", str(tls.key)),
+        ("tls_port: 443", f"tls_port: {free_port(socket.SOCK_STREAM)}"),
+    ):
+        assert written in text
+        text = text.replace(written, here)
+    config = tmp_path / "livekit.yaml"
+    config.write_text(text)
+    process, url = run_server(config)
+    try:
+        assert answers(process, url)
+    finally:
+        process.kill()
+        output, _ = process.communicate(timeout=5)
+    assert b"Starting TURN server" in output

@@ -197,3 +197,9 @@ def test_pointer_buttons_and_wheel_in_browsers(browser: str, x: XServer, tmp_pat
         device.inject(stroke(CONTROL_L, 0x1000441, code="KeyC"))
         wait_for(lambda: len(running.events("keydown")) >= 2, "the shortcut came")
         assert running.events("keydown")[-1][1:4] == ["c", "KeyC", True]
+        # and shift is part of a shortcut, whichever case its letter was given in
+        for letter in "zZ":
+            before = len(running.events("keydown"))
+            device.inject(stroke(CONTROL_L, SHIFT_L, ord(letter), code="KeyZ"))
+            wait_for(lambda: len(running.events("keydown")) >= before + 3, "it came")  # noqa: B023
+            assert running.events("keydown")[-1][1:5] == ["Z", "KeyZ", True, True]

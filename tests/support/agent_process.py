@@ -110,17 +110,17 @@ class AgentProcess:
         self.process.wait(10)
 
 
-def agent_environment(x: XServer, **extra: str) -> dict[str, str]:
+def agent_environment(x: XServer | None, **extra: str) -> dict[str, str]:
     """Nothing of the machine but PATH and HOME."""
     base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     python = {"PYTHONPATH": str(REPOSITORY / "agent" / "src"), "PYTHONUNBUFFERED": "1"}
-    return base | python | x.env | extra
+    return base | python | ({} if x is None else x.env) | extra
 
 
 @contextlib.contextmanager
 def agent_process(
     shim: ShimProcess,
-    x: XServer,
+    x: XServer | None,
     tmp_path: Path,
     session: str,
     *options: str,

@@ -4,15 +4,17 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from support.agent_process import agent_process, call
 from support.axe import violations
-from support.livekit import REPOSITORY, free_ports
-from support.shim_process import API_KEY, ShimProcess
+from support.livekit import REPOSITORY, LiveKitServer, free_ports
+from support.shim_process import API_KEY, ShimProcess, shim_process
 from support.xserver import XServer
 
 from .conftest import Browsers, Guest
@@ -90,6 +92,9 @@ async def test_the_list_follows_what_happens_and_nobody_asks_for_pictures_unseen
     guest = await signed_in(browsers, shim)
     page = guest.page
     asked: list[str] = []
+    async with page.expect_response("**/api/v1/events") as news:
+        await page.reload()
+    assert (await news.value).status == 200
     page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/thumbnail") else None)
     with agent_process(shim, x, tmp_path, "comes") as agent:
         agent.wait_ready()
@@ -231,3 +236,60 @@ async def test_the_component_shows_a_session_in_a_foreign_page(
         call(shim, "DELETE", "/sessions/embedded")
         await guest.page.wait_for_selector("output:text-is('embedded: ended')", timeout=20_000)
         assert guest.errors == []
+
+
+@contextlib.contextmanager
+def static_site(port: int, html: str) -> Iterator[None]:
+    """Serve one page."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Site) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+async def test_a_page_that_the_shim_knows_needs_no_route_of_its_own_and_others_get_nothing(
+    browsers: Browsers, sfu: LiveKitServer, x: XServer, tmp_path: Path
+) -> None:
+    known, unknown = free_ports(2)
+    with (
+        shim_process(sfu, tmp_path, CORS_ORIGINS=f"http://127.0.0.1:{known}") as shim,
+        agent_process(shim, x, tmp_path, "direct") as agent,
+    ):
+        agent.wait_ready()
+        link = {"role": "observer", "ttl_seconds": 600, "max_uses": 1}
+        secret = call(shim, "POST", "/sessions/direct/join-links", link)["url"].split("#join=")[1]
+        grant = call(shim, "POST", "/join", {"secret": secret})["grant"]
+        html = f"""<!doctype html><html lang="en"><title>Ours</title><main><h1>Ours</h1>
+          <script type="module" src="{shim.url}/embed/session-view.js"></script>
+          <session-view></session-view></main><script type="module">
+          const view = document.querySelector('session-view');
+          await customElements.whenDefined('session-view');
+          view.authorization = 'Bearer {grant}';
+          view.setAttribute('session', 'direct');
+          view.setAttribute('offer-url', '{shim.url}/api/v1/sessions/direct/webrtc/offer');
+          </script></html>"""
+        with static_site(known, html), static_site(unknown, html):
+            guest = await browsers.guest()
+            await guest.page.goto(f"http://127.0.0.1:{known}/")
+            await guest.page.wait_for_function(
+                "document.querySelector('session-view').state === 'live'", timeout=20_000
+            )
+            stranger = await browsers.guest()
+            await stranger.page.goto(f"http://127.0.0.1:{unknown}/")
+            await stranger.page.wait_for_timeout(1_500)
+            assert not await stranger.page.evaluate("Boolean(customElements.get('session-view'))")

@@ -187,6 +187,23 @@ def test_a_key_that_stays_down_repeats_and_one_that_is_not_down_cannot_go_up() -
     assert [params.get("autoRepeat") for params in commands] == [False, True, None]
 
 
+async def test_a_held_key_comes_again_until_it_goes_up() -> None:
+    sent: list[dict[str, Any]] = []
+    pump = InputPump(InputTranslator(), lambda _, params: sent.append(params))
+    task = asyncio.get_running_loop().create_task(pump.run())
+    pump.put([Key(0xFFE1, True), Key(ord("A"), True)])
+    await asyncio.sleep(1.0)
+    pump.put([Key(ord("A"), False)])
+    await asyncio.sleep(0.1)
+    count = len(sent)
+    await asyncio.sleep(0.7)
+    task.cancel()
+    assert len(sent) == count, "only shift is down, and that does not repeat"
+    again = [params for params in sent if params.get("autoRepeat")]
+    assert 3 < len(again) < 20
+    assert {params["key"] for params in again} == {"A"}
+
+
 def test_quick_presses_at_one_place_count_as_double_and_triple_clicks() -> None:
     press = Press(Button.LEFT, True, (10, 10))
     release = Press(Button.LEFT, False, (10, 10))

@@ -49,7 +49,7 @@ class Uploads:
             log.debug("an upload broke off: %r", error)
             return
         finally:
-            await reader.close()
+            await reader.aclose()
         files = self._files.setdefault(key, [])
         if len(files) < MAX_FILES:
             name = Path(attributes.get("name") or info.name or "file").name[:200]

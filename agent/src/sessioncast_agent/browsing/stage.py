@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from livekit import rtc
 
+from sessioncast_agent.audience import Person
 from sessioncast_agent.browsing.files import UPLOAD, Uploads, send_download
 from sessioncast_agent.browsing.requests import awaited, handler
 from sessioncast_agent.cdp.backend import CdpBackend
@@ -44,6 +45,8 @@ MAX_MESSAGE_CHARS = 12_000
 MAX_PROMPT_CHARS = 600
 MAX_ANSWER_CHARS = 4_096
 SHORT_URL_CHARS = 120
+MAX_EXPECTED = 64
+TELL_AGAIN_EVERY_S, TOLD_AGAIN_S = 1.0, 8.0  # after an offer, and after an arrival
 
 
 class BrowserStage(Stage):
@@ -58,6 +61,9 @@ class BrowserStage(Stage):
         self._loop = asyncio.get_running_loop()
         self._room: rtc.Room | None = None
         self._tabs: tuple[TabInfo, ...] = ()
+        self._prompts: dict[str, Prompt] = {}
+        self._expected: dict[str, float] = {}  # who may steer, and until when it is told again
+        self._someone_new = asyncio.Event()
         self._uploads = Uploads()
         self._transfers: set[asyncio.Task[Any]] = set()
         backend.news = self._from_thread
@@ -92,7 +98,7 @@ class BrowserStage(Stage):
             if self._desk.may_act(identity):
                 self._keep(self._uploads.receive(reader, identity))
             else:
-                self._keep(reader.close())
+                self._keep(reader.aclose())
 
         try:
             room.register_byte_stream_handler(UPLOAD, receive)
@@ -102,6 +108,42 @@ class BrowserStage(Stage):
     def left(self) -> None:
         """See Stage."""
         self._room = None
+
+    def expected(self, person: Person) -> None:
+        """See Stage."""
+        self._expected.pop(person.identity, None)
+        if person.role in STEERING:
+            self._new(person.identity)
+            if len(self._expected) > MAX_EXPECTED:
+                del self._expected[next(iter(self._expected))]
+
+    def participant_joined(self, identity: str) -> None:
+        """See Stage."""
+        if self._steers(identity):
+            self._new(identity)
+
+    def _new(self, identity: str) -> None:
+        self._expected[identity] = self._loop.time() + TOLD_AGAIN_S
+        self._someone_new.set()
+
+    def _newcomers(self) -> list[str]:
+        now = self._loop.time()
+        return [name for name, until in self._expected.items() if until > now]
+
+    async def run(self) -> None:
+        """Say again what waits: what is sent before somebody's data channel stands is lost."""
+        while True:
+            await self._someone_new.wait()
+            self._someone_new.clear()
+            while new := self._newcomers():
+                await asyncio.sleep(TELL_AGAIN_EVERY_S)
+                self._desk.outbox.tell(TOPIC, ["tabs", _tab_rows(self._tabs)], new)
+                for prompt in list(self._prompts.values()):
+                    self._desk.outbox.tell(TOPIC, ["prompt", _prompt_row(prompt)], new)
+
+    def participant_left(self, identity: str) -> None:
+        """See Stage."""
+        self._expected.pop(identity, None)
 
     # -- news ----------------------------------------------------------------------------------
 
@@ -116,8 +158,10 @@ class BrowserStage(Stage):
                 self._attributes_changed()
                 self._tell(["tabs", _tab_rows(tabs)])
             case PromptOpened(prompt):
+                self._prompts[prompt.id] = prompt
                 self._tell(["prompt", _prompt_row(prompt)])
             case PromptClosed(number):
+                self._prompts.pop(number, None)
                 self._uploads.forget(number)
                 self._tell(["answered", number])
             case DownloadChanged(download):
@@ -128,7 +172,8 @@ class BrowserStage(Stage):
     def _tell(self, message: list[object]) -> None:
         room = self._room
         if room is not None:
-            steering = [name for name in list(room.remote_participants) if self._steers(name)]
+            names = dict.fromkeys([*self._expected, *list(room.remote_participants)])
+            steering = [name for name in names if self._steers(name)]
             self._desk.outbox.tell(TOPIC, message, steering)
 
     def _steers(self, identity: str) -> bool:

@@ -141,8 +141,8 @@ class Connection:
             self._heard_at = self._loop.time()
             try:
                 self._receive(message.data)
-            except (ValueError, KeyError, TypeError) as error:
-                log.debug("a message of the browser makes no sense: %r", error)
+            except Exception as error:  # one bad message, or one bad picture, ends nothing
+                log.warning("a message of the browser was not understood: %r", error)
         raise BrowserLost("the browser closed the connection")
 
     def _receive(self, data: bytes) -> None:

@@ -33,14 +33,18 @@ class Downloads:
         self._known: dict[str, Download] = {}
 
     def connected(self, connection: Connection) -> None:
-        """Say to the browser where files go."""
+        """A new connection."""
         self._connection = connection
+        self.claim()
+
+    def claim(self) -> None:
+        """Say to the browser where files go: another client (an automation) may have said else."""
         params: Params = {"behavior": "deny", "eventsEnabled": True}
         if self._local:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="sessioncast-downloads-"))
             params |= {"behavior": "allowAndName", "downloadPath": str(self._folder)}
-        connection.post("Browser.setDownloadBehavior", params)
+        self._connection.post("Browser.setDownloadBehavior", params)
 
     @property
     def list(self) -> tuple[Download, ...]:

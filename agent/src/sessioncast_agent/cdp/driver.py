@@ -36,6 +36,7 @@ from sessioncast_agent.usage import UsageMeter
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
+CLAIM_INTERVAL_S = 1.0
 TOLD_INTERVAL_S = 0.1  # titles and addresses change in bursts
 
 
@@ -76,6 +77,7 @@ class Driver:
         self._connection: Connection | None = None
         self._cursor: CursorPosition | None = None
         self._shape = ""
+        self._claim_at = 0.0
         self.secret_focused = False
         self._told: tuple[Any, ...] = ()
         self._tell_timer: asyncio.TimerHandle | None = None
@@ -100,6 +102,9 @@ class Driver:
                     except BrowserLost as error:
                         failed = not failed or self._connection is not None
                         self._gone(error)
+                    except Exception as error:
+                        log.exception("the browser session failed and starts again")
+                        self._gone(BrowserLost(f"the browser session failed: {error!r}"))
                     await asyncio.sleep(RETRY_S)
         finally:
             pump.cancel()
@@ -168,6 +173,7 @@ class Driver:
             answer()
             return
         self.screen.picture(jpeg, params.get("metadata", {}), answer)
+        self.input.resume()
 
     # -- what the tabs tell (TabHost) ----------------------------------------------------------
 
@@ -192,6 +198,11 @@ class Driver:
         """See TabHost."""
         if self.tabs is not None:
             tab.later(self.tabs.follow_front(tab))
+
+    def visible(self, tab: Tab) -> None:
+        """See TabHost."""
+        if self.tabs is not None:
+            self.tabs.show(tab)
 
     def pointer(self, tab: Tab, shape: str, place_css: tuple[float, float] | None) -> None:
         """See TabHost."""
@@ -226,6 +237,7 @@ class Driver:
     # -- what the session asks -----------------------------------------------------------------
 
     def _shown(self, tab: Tab | None) -> None:
+        self.input.hold()
         self.screen.show(tab)
         self.secret(tab)
         self._cursor = None
@@ -240,12 +252,21 @@ class Driver:
         tab = None if self.tabs is None else self.tabs.active
         if tab is None or self._connection is None:
             return None
+        if params.get("type") in {"mousePressed", "keyDown", "rawKeyDown"}:
+            self._claim_downloads()
         if params.get("type") not in {"mouseMoved", "mouseWheel"}:
             tab.post(method, params)
             return None
         sending = asyncio.get_running_loop().create_task(tab.send(method, params))
         sending.add_done_callback(lambda task: task.cancelled() or task.exception())
         return sending
+
+    def _claim_downloads(self) -> None:
+        """What an operator's act downloads is the operator's; what an automation's, its own."""
+        now = asyncio.get_running_loop().time()
+        if not self.page_only and now >= self._claim_at:
+            self._claim_at = now + CLAIM_INTERVAL_S
+            self.downloads.claim()
 
     async def set_clipboard(self, clip: Clip) -> None:
         """Raises BrowserRefused."""
@@ -262,6 +283,7 @@ class Driver:
         """One request of an operator; see `commands`. Raises BrowserRefused."""
         if self.tabs is None:
             raise BrowserRefused("the browser is away; it is tried again")
+        self._claim_downloads()
         return await run_command(self, name, arguments)
 
     def snapshot(self, future: Future[RawFrame]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sessioncast_agent.cdp.keys import ALT, CTRL, META, SHIFT, KeyInfo, key_info
@@ -39,6 +40,8 @@ MAX_CLICKS = 3
 MAX_QUEUED = 2_000
 MAX_MOVES_UNDER_WAY = 2  # a page that hangs must not collect moves
 MOVE_PATIENCE_S = 0.1
+NEW_PAGE_PATIENCE_S = 0.5
+REPEAT_AFTER_S, REPEAT_EVERY_S = 0.5, 1 / 30  # as X servers do; operators send a held key once
 
 
 class InputTranslator:
@@ -84,6 +87,18 @@ class InputTranslator:
                 yield from self._touch(phase, fingers)
             case Locks():
                 return  # the keysyms say already what is typed
+
+    def repeat(self) -> Iterator[Command]:
+        """The key that went down last, once more, unless it only modifies others."""
+        keysym = next(reversed(self._keys), None)
+        if keysym is not None and not self._keys[keysym].modifier:
+            yield from self._key(keysym, True, "")
+
+    @property
+    def repeating(self) -> bool:
+        """Whether a key is held that repeats."""
+        keysym = next(reversed(self._keys), None)
+        return keysym is not None and not self._keys[keysym].modifier
 
     def release(self) -> Iterator[Command]:
         """Everything that is down goes up."""
@@ -137,6 +152,7 @@ class InputTranslator:
             return
         repeated = down and keysym in self._keys
         if down:
+            self._keys.pop(keysym, None)
             self._keys[keysym] = info
             self.modifiers |= info.modifier
         else:
@@ -195,6 +211,9 @@ class InputPump:
         self._post = post
         self._queue: deque[InputEvent | None] = deque()
         self._due = asyncio.Event()
+        self._repeat_s = REPEAT_AFTER_S
+        self._ready = asyncio.Event()
+        self._ready.set()
         self._moves: set[asyncio.Future[Any]] = set()
 
     def put(self, events: Sequence[InputEvent]) -> None:
@@ -213,13 +232,22 @@ class InputPump:
         self._queue.append(None)
         self._due.set()
 
+    def hold(self) -> None:
+        """Another page comes to the front: until it is there it drops what it is sent."""
+        self._ready.clear()
+
+    def resume(self) -> None:
+        """The page in front shows itself."""
+        self._ready.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._due.wait()
+            await self._until_due()
             self._due.clear()
             while self._queue:
+                await self._page_is_ready()
                 event = self._queue.popleft()
                 if event is None:
                     for method, params in self.translator.release():
@@ -229,11 +257,34 @@ class InputPump:
                     if len(self._moves) >= MAX_MOVES_UNDER_WAY:
                         await self._room_for_a_move()
                     event = self._coalesce(event)
+                if isinstance(event, Key):
+                    self._repeat_s = REPEAT_AFTER_S
                 for method, params in self.translator.commands(event, loop.time()):
                     sent = self._post(method, params)
                     if sent is not None and isinstance(event, Move | Wheel):
                         self._moves.add(sent)
                         sent.add_done_callback(self._moves.discard)
+
+    async def _until_due(self) -> None:
+        """Events, or the time for a held key to come again."""
+        while self.translator.repeating:
+            try:
+                async with asyncio.timeout(self._repeat_s):
+                    await self._due.wait()
+                    return
+            except TimeoutError:
+                self._repeat_s = REPEAT_EVERY_S
+                for method, params in self.translator.repeat():
+                    self._post(method, params)
+        await self._due.wait()
+
+    async def _page_is_ready(self) -> None:
+        if self._ready.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEW_PAGE_PATIENCE_S):
+                await self._ready.wait()
+        self._ready.set()
 
     async def _room_for_a_move(self) -> None:
         await asyncio.wait(

@@ -89,8 +89,9 @@
     return done;
   };
 
-  // -- the title
+  // -- brought to the front by somebody else at the browser; and the title
   if (top) {
+    document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') tell('visible'); });
     let title = null;
     const read = () => { if (document.title !== title) tell('title', title = document.title.slice(0, 500)); };
     const watch = () => { read(); if (document.head) new MutationObserver(read).observe(document.head, { subtree: true, childList: true, characterData: true }); };

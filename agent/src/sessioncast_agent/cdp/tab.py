@@ -52,6 +52,9 @@ class TabHost(Protocol):
     def hidden(self, tab: Tab) -> None:
         """Somebody else brought another tab to the front."""
 
+    def visible(self, tab: Tab) -> None:
+        """Somebody else brought this tab to the front."""
+
     def pointer(self, tab: Tab, shape: str, place_css: tuple[float, float] | None) -> None:
         """The page's pointer has this shape, at this place where it is known."""
 
@@ -306,6 +309,9 @@ class Tab:
             case ["pointer", str(shape), x, y]:
                 place = (float(x), float(y)) if x is not None and y is not None else None
                 self._host.pointer(self, shape, place)
+            case ["visible"]:
+                if not self.active:
+                    self._host.visible(self)
             case ["title", str(title)]:
                 self.title, self._title_told = title, True
                 self._host.changed()

@@ -138,6 +138,8 @@ class Keyboard:
             yield
             return
         shift, altgr = self._map.wanted_state(stroke, _group(state), state)
+        if state & _CHORD and other_case(symbol) != symbol:
+            shift = bool(state & SHIFT)  # Ctrl+Shift+v is a shortcut, not the letter v
         undo = self._want(SHIFT, self._map.shift, state, wanted=shift)
         undo += self._want(self._map.bits.level3, self._map.altgr, state, wanted=altgr)
         yield

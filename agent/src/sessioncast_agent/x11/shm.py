@@ -162,6 +162,8 @@ class ShmScreen:
         if error := self._xcb.check(self._connection, cookie):
             self._xcb.free(error)
             raise ShmMissing(f"{self._name} takes no shared memory")
+        if self._xcb.has_error(self._connection):  # no descriptor goes over TCP
+            raise ShmMissing(f"{self._name} takes no shared memory")
         pixels = np.frombuffer(memory, np.uint8).reshape(height, width, 4)
         return _Slot(segment, av.VideoFrame.from_numpy_buffer(pixels, format="bgra"))
 
