@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,24 @@ async def test_a_slow_client_gets_the_present_picture_and_hurts_nobody(
                     await seen.update()
             units = sum(1 for kind in seen.rects if kind == H264)
             assert units < during[encoded] - before[encoded], "what it could not take was dropped"
+
+
+async def test_who_is_removed_is_cut_off_and_kept_out(
+    shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with agent_process(shim, x, tmp_path, "vnc-kick") as agent:
+        await asyncio.to_thread(agent.wait_ready)
+        link = call(shim, "POST", "/sessions/vnc-kick/join-links", {"max_uses": 2})
+        secret = link["url"].partition("#join=")[2]
+        made = call(shim, "POST", "/join", {"secret": secret})
+        spare = call(shim, "POST", "/sessions/vnc-kick/webrtc/offer", {}, made["grant"])
+        async with probe(made, RAW, DESKTOP_SIZE) as seen:
+            await seen.update()
+            path = f"/sessions/vnc-kick/participants/{made['identity']}"
+            await asyncio.to_thread(call, shim, "DELETE", path)
+            async with asyncio.timeout(10):
+                assert await closed(seen) in {4403, 4502}
+        assert await refused(spare) in {401, 403}, "all tickets of the same browser are dead"
+        with pytest.raises(urllib.error.HTTPError) as error:
+            call(shim, "POST", "/sessions/vnc-kick/webrtc/offer", {}, made["grant"])
+        assert error.value.code in {401, 403}

@@ -169,3 +169,33 @@ async def test_the_tab_says_in_words_what_happens_and_comes_back_by_itself(
         call(shim, "DELETE", "/sessions/tab-words")
         await guest.page.wait_for_selector(f"{sentence}:has-text('This session has ended')")
         assert await guest.violations() == []
+
+
+async def test_an_observer_whose_link_lets_it_asks_and_steers(
+    browsers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with x.connect() as display, agent_process(shim, x, tmp_path, "tab-ask") as agent:
+        root = display.screen().root
+        Canvas(display).fill(0x204030)
+        display.sync()
+        agent.wait_ready()
+        body = {"role": "observer", "may_ask": True, "ttl_seconds": 600, "max_uses": 1}
+        guest = await browsers.guest()
+        url = call(shim, "POST", "/sessions/tab-ask/join-links", body)["url"]
+        await open_tab(guest, url)
+        await guest.page.click(".vnc-panel .control-button[aria-label='Ask for control']")
+        await guest.page.wait_for_selector(
+            ".vnc-panel .control-button[aria-label='You have control']"
+        )
+        box = await guest.page.locator(".vnc-canvas").bounding_box()
+        assert box is not None
+        await guest.page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+
+        def clicked() -> bool:
+            pointer = root.query_pointer()
+            return abs(pointer.root_x - 320) < 3 and abs(pointer.root_y - 180) < 3
+
+        await eventually(clicked, "the click")
+        await guest.page.keyboard.press("a")
+        assert await guest.violations() == []
+        assert guest.errors == []

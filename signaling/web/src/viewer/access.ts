@@ -16,6 +16,7 @@ export interface OfferSource {
 
 export class Access implements OfferSource {
   #secret: string | null;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `elsewhere`: the link was for another session, to which this browser now holds a grant. */
   constructor(readonly session: string, secret: string | null, readonly elsewhere: (session: string) => void = () => undefined) {
@@ -26,7 +27,15 @@ export class Access implements OfferSource {
     return (await api.getSession(this.session, { bearer: bearerFor(this.session), signal })).state;
   }
 
-  async offer(signal: AbortSignal, step: (step: 'redeem' | 'offer') => void): Promise<Offer> {
+  offer(signal: AbortSignal, step: (step: 'redeem' | 'offer') => void): Promise<Offer> {
+    if (!this.#secret) return this.#offer(signal, step);
+    // A link may open once: of two who come at the same time, the second comes by the grant.
+    const mine = this.#turn.then(() => this.#offer(signal, step));
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #offer(signal: AbortSignal, step: (step: 'redeem' | 'offer') => void): Promise<Offer> {
     const secret = this.#secret;
     if (secret) {
       step('redeem');

@@ -5,6 +5,8 @@
  */
 
 import { noControl, holds, mayAct, reduceControl, type Control, type ControlEvent } from '../control/state';
+import * as api from '../api';
+import { bearerFor } from '../grants';
 import { backoff_ms, type Refusal } from '../machine';
 import type { Offer } from '../types';
 import { Cleanup, h } from '../ui/dom';
@@ -104,7 +106,11 @@ export class Fallback {
   /** A request about control; rejects with a CallError that has words. */
   async ask(method: 'control.request' | 'control.release' | 'control.take' | 'control.grant' | 'control.deny', body: Record<string, unknown> = {}): Promise<void> {
     if (!this.#call) return;
-    const answer = await this.#call(method, body);
+    const { role, self } = this.#state.control;
+    const action = method === 'control.request' ? 'request' : method === 'control.release' ? 'release' : null;
+    // The server makes an operator of an observer who may ask; the agent alone would refuse.
+    const byServer = role === 'observer' && action !== null && this.source instanceof Access;
+    const answer = byServer ? await api.control(this.source.session, action, self, { bearer: bearerFor(this.source.session) }) : await this.#call(method, body);
     const pending = typeof answer === 'object' && answer !== null && (answer as Record<string, unknown>)['state'] === 'pending';
     if (pending) this.#told({ type: 'pending', until_ms: now() + Number((answer as Record<string, unknown>)['timeout_ms']) });
     if (method === 'control.release') this.#told({ type: 'released', now_ms: now() });

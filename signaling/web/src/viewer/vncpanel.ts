@@ -2,6 +2,7 @@
 
 import '../css/vnc.css';
 import { mayRequest, holderName, stance, type Control } from '../control/state';
+import { ApiError } from '../api';
 import { CallError } from '../room';
 import type { View } from '../sentences';
 import { button, toast } from '../ui/controls';
@@ -116,7 +117,7 @@ export function vncPanel(session: string, source: OfferSource, on: VncActions): 
     try {
       await fallback.ask(method, identity ? { identity } : {});
     } catch (error) {
-      toast(error instanceof CallError ? error.message : 'That did not work.');
+      toast(error instanceof CallError || error instanceof ApiError ? error.message : 'That did not work.');
     }
   }
 
