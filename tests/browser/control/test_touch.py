@@ -1,6 +1,7 @@
 """Control with fingers on a telephone: real touch events in Chromium, real programs on X."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from playwright.async_api import CDPSession
@@ -11,7 +12,7 @@ from .conftest import DEADLINE_S, Desk, at, eventually, stance
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+PHONE: dict[str, Any] = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 Points = list[tuple[float, float]]
 
 
@@ -22,6 +23,13 @@ async def phone(browsers: Browsers, desk: Desk) -> tuple[Guest, CDPSession]:
     await ana.page.tap(".control-button")
     await stance(ana, "yours")
     return ana, await ana.context.new_cdp_session(ana.page)
+
+
+async def width(guest: Guest) -> float:
+    """How wide the picture is drawn."""
+    box = await guest.page.locator(".picture-frame").bounding_box()
+    assert box is not None
+    return box["width"]
 
 
 async def touch(cdp: CDPSession, kind: str, points: Points) -> None:
@@ -77,10 +85,9 @@ async def test_two_fingers_apart_look_closer_and_a_tap_still_hits(
     with desk.events() as events:
         ana, cdp = await phone(browsers, desk)
         x, y = await at(ana, 420, 300)
-        before = (await ana.page.locator(".picture-frame").bounding_box() or {})["width"]
+        before = await width(ana)
         await glide(cdp, [(x - 20, y), (x + 20, y)], [(x - 80, y), (x + 80, y)])
-        after = (await ana.page.locator(".picture-frame").bounding_box() or {})["width"]
-        assert after > before * 2
+        assert await width(ana) > before * 2
         await ana.page.touchscreen.tap(*await at(ana, 440, 320))
         await eventually(lambda: "root:(440,320)" in events(), "the tap, where it was meant")
 
