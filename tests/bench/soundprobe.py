@@ -18,7 +18,7 @@ from support.browser import QUIET
 from support.pulse import RATE_HZ, SoundServer
 
 BLOCK = RATE_HZ // 100
-CLICK_MS = 30
+CLICK_MS = 40
 THRESHOLD = 0.12
 REFRACTORY_MS = 400
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,6 +103,27 @@ async def test_sound_is_back_after_the_sound_server_died_and_the_picture_never_s
                 back_s = await eventually(hears(ear, 440), "440 Hz again", 10)
             assert back_s < 10
         assert agent.process.poll() is None
+
+
+async def test_a_sound_server_that_hangs_blocks_nothing_and_is_heard_again_when_it_goes_on(
+    shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer, beep: Path
+) -> None:
+    with sounding_agent(shim, x, tmp_path, "hung", pulse) as agent:
+        async with listener(shim, "hung") as ear:
+            with pulse.playing(beep):
+                await eventually(hears(ear, 440), "440 Hz")
+                pulse.processes[0].send_signal(signal.SIGSTOP)
+                try:
+                    await eventually(lambda: ear.attributes("hung")["sound"] == "off", "off")
+                    frames = ear.frames
+                    await eventually(lambda: ear.frames > frames + 1, "the picture goes on", 5)
+                    assert agent.get("/readyz")[0] == 200
+                finally:
+                    pulse.processes[0].send_signal(signal.SIGCONT)
+                await eventually(lambda: ear.attributes("hung")["sound"] == "on", "on again")
+            with pulse.playing(beep):
+                ear.sound.clear()
+                await eventually(hears(ear, 440), "440 Hz again", 10)
 
 
 async def test_a_removed_sink_and_another_default_are_followed(

@@ -330,7 +330,7 @@ function connectWords(error: unknown): string {
     if (error.reason === ConnectionErrorReason.ServerUnreachable || error.reason === ConnectionErrorReason.WebSocket) return 'The media server cannot be reached.';
     if (error.reason === ConnectionErrorReason.Timeout) return 'The media server did not answer in time.';
   }
-  return 'The media connection could not be made.';
+  return 'The media server did not answer in time.';
 }
 
 function roomEnd(reason: DisconnectReason | undefined): RoomEnd {

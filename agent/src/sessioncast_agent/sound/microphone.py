@@ -24,7 +24,7 @@ class MicrophoneFeed:
 
     def __init__(self, server: str | None, meter: UsageMeter) -> None:
         self._server, self._meter = server, meter
-        self.keeper = DriftKeeper(needed=3, limit=8)
+        self.keeper = DriftKeeper(needed=3, limit=12, window=25)
         self.frames = 0
 
     async def run(self, track: rtc.RemoteTrack, sink: str) -> None:
