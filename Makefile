@@ -43,6 +43,7 @@ bench: setup-bench ## measure, and write the table and plots of docs/performance
 	PYTHONPATH=tests $(PYTHON) -m bench.area_control $(filter --quick,$(ARGS))
 	PYTHONPATH=tests $(PYTHON) -m bench.area_sound
 	PYTHONPATH=tests $(PYTHON) -m bench.area_fallback
+	PYTHONPATH=tests $(PYTHON) -m bench.area_browser $(filter --quick,$(ARGS))
 
 lock: ## write the lock files anew
 	@scripts/lock.sh

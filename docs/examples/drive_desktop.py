@@ -33,6 +33,7 @@ async def main(signaling_url: str, name: str, key: str) -> None:
         await session.type("echo 'Здравствуй, 世界 👋'\n")
         await session.set_clipboard("echo pasted by a program")
         await session.key("ctrl+shift+v")
+        await asyncio.sleep(0.3)  # a terminal fetches what it pastes
         await session.key("Return")
         await session.scroll(width / 4, height / 3, dy=-300)
         await asyncio.sleep(0.5)

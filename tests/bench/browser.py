@@ -63,7 +63,11 @@ async def serve_pages() -> AsyncIterator[str]:
     async def page(_: web.Request) -> web.FileResponse:
         return web.FileResponse(HERE / "livekit.html")
 
+    async def jpeg_page(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(HERE / "jpeg.html")
+
     application = web.Application()
+    application.router.add_get("/jpeg", jpeg_page)
     application.router.add_get("/clock", clock)
     application.router.add_get("/livekit-client.umd.js", client)
     application.router.add_get("/viewer", page)

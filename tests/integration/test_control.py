@@ -209,6 +209,9 @@ async def test_observers_and_malformed_packets_have_no_effect(
         await ana.click(55, 66)
         await eventually(lambda: pointer(x) == (55, 66), "it is still alive")
         assert agent.log().count("input refused") in range(1, 10)
+        metrics = agent.metrics()
+        assert metrics["sessioncast_input_total/refused"] >= len(examples["invalid"])
+        assert metrics["sessioncast_input_total/done"] >= 4
         assert "Traceback" not in agent.log()
 
 
@@ -276,6 +279,7 @@ async def test_a_flood_is_limited_and_its_last_key_up_still_lands(
         await ben.sees_holder("", 30.0)
         assert agent.process.poll() is None
         assert agent.log().count("input refused") < 40
+        assert agent.metrics()["sessioncast_input_total/dropped"] > 0
 
 
 @pytest.mark.timeout(120)
@@ -347,9 +351,42 @@ async def test_the_audit_names_who_did_what_and_is_found_changed(
     assert await verify(b"".join(lines[:-1])) == 1
 
 
-async def test_the_shim_asks_for_people_without_a_room_and_bans(
-    shim: ShimProcess, agent: AgentProcess
+@pytest.mark.usefixtures("free")
+async def test_who_is_removed_holds_nothing_and_is_heard_no_more(
+    shim: ShimProcess, x: XServer
 ) -> None:
-    del agent
-    participants = call(shim, "GET", f"/sessions/{SESSION}")
-    assert participants["session"] == SESSION
+    async with operator(shim, SESSION) as ana:
+        ana.beat()
+        await ana.click(10, 10)
+        await ana.key(SHIFT_L, True)
+        await eventually(lambda: down(x) == (1, 0), "Shift is down")
+        path = f"/sessions/{SESSION}/participants/{ana.identity}"
+        await asyncio.to_thread(call, shim, "DELETE", path)
+        await eventually(lambda: down(x) == (0, 0), "Shift is up")
+        await ana.stop_beating()
+    async with operator(shim, SESSION) as ben:
+        await ben.click(20, 20)
+        await eventually(lambda: pointer(x) == (20, 20), "others still act")
+
+
+async def test_a_restarted_agent_knows_the_operator_by_its_token_and_a_stop_lets_go(
+    shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with agent_process(shim, x, tmp_path, "again") as process:
+        await asyncio.to_thread(process.wait_ready)
+        async with operator(shim, "again") as ana:
+            ana.beat()
+            await ana.click(10, 10)
+            await ana.sees_holder(ana.identity)
+            process.kill()
+            process.start()
+            await asyncio.to_thread(process.wait_ready)
+            await eventually(lambda: ana.agent in ana.room.remote_participants, "it is back")
+            ana.topic = (await ana.call("control.hello"))["topic"]
+            await ana.click(30, 30)
+            await ana.sees_holder(ana.identity)
+            await ana.key(SHIFT_L, True)
+            await ana.button(True, 40, 40)
+            await eventually(lambda: down(x) == (1, 0x100), "Shift and the button are down")
+            assert await asyncio.to_thread(process.terminate) == 0
+            assert down(x) == (0, 0)

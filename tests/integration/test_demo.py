@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -281,3 +282,27 @@ def test_a_port_that_is_taken_is_named(start_demo: StartDemo) -> None:
         assert run.end(None) == 3
     assert f"port {port} is taken" in run.stderr()
     run.assert_nothing_left()
+
+
+def test_a_browser_demo_shows_a_chromium_that_only_loopback_reaches(start_demo: StartDemo) -> None:
+    demo = start_demo("--browser", "--size", "1024x640")
+    result = demo.result()
+    assert result["display"] is None
+    assert result["xauthority"] is None
+    assert set(result["pids"]) == {"livekit", "signaling", "agent", "pulse", "browser"}
+    session = call("GET", f"{result['api_url']}/api/v1/sessions/demo", result["api_key"])
+    assert (session["kind"], session["state"]) == ("browser", "live")
+    cdp_url = result["cdp_url"]
+    assert cdp_url.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(f"{cdp_url}/json/list", timeout=10) as answer:
+        pages = [target for target in json.load(answer) if target["type"] == "page"]
+    assert [page["title"] for page in pages] == ["Welcome to this browser"]
+    evil = urllib.request.Request(f"{cdp_url}/json/version", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(evil, timeout=10)
+    port = int(cdp_url.rpartition(":")[2])
+    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
+    places = [line.split()[3] for line in listening.splitlines()]
+    assert [place for place in places if place.endswith(f":{port}")] == [f"127.0.0.1:{port}"]
+    assert demo.end(signal.SIGINT) == 0
+    demo.assert_nothing_left()

@@ -62,10 +62,18 @@ class Network:
         return ["ip", "netns", "exec", self.client, *program]
 
     def block(
-        self, *, udp: bool = False, tcp_ports: tuple[int, ...] = (), only_tcp: tuple[int, ...] = ()
+        self,
+        *,
+        udp: bool = False,
+        tcp_ports: tuple[int, ...] = (),
+        only_tcp: tuple[int, ...] = (),
+        hosts: tuple[str, ...] = (),
     ) -> None:
-        """Swallow all UDP, these TCP ports, or everything but `only_tcp`; replaces what was."""
-        rules: list[list[str]] = []
+        """Swallow all UDP, these TCP ports, whole hosts, or everything but `only_tcp`.
+
+        Replaces what was.
+        """
+        rules = [[end, host, "-j", "DROP"] for host in hosts for end in ("-s", "-d")]
         if only_tcp:
             for port in only_tcp:
                 rules += [["-p", "tcp", f"--{end}port", str(port), "-j", "ACCEPT"] for end in "ds"]

@@ -36,6 +36,12 @@ class UsageCollector(Collector):
         for kind in ("captured", "encoded", "keyframes", "dropped"):
             frames.add_metric([*labels, kind], getattr(counters, kind))
         yield frames
+        acts = CounterMetricFamily(
+            "sessioncast_input", "Input by what became of it", labels=["session", "kind"]
+        )
+        for kind in ("done", "ignored", "refused", "dropped"):
+            acts.add_metric([*labels, kind], getattr(counters, f"input_{kind}"))
+        yield acts
         totals = {
             "sessioncast_sent_bytes": ("H.264 bytes handed to the SFU", counters.bytes_sent),
             "sessioncast_watched_seconds": (

@@ -51,6 +51,10 @@ class Counters:
     keyframes: int = 0
     dropped: int = 0
     bytes_sent: int = 0
+    input_done: int = 0  # events injected
+    input_ignored: int = 0  # packets of people who may not act, or nobody's
+    input_refused: int = 0  # malformed packets
+    input_dropped: int = 0  # packets beyond their sender's rate
 
 
 @dataclass

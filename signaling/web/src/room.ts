@@ -208,6 +208,7 @@ export class RoomLink {
       .on(RoomEvent.ParticipantDisconnected, alive((who) => (this.#isAgent(who) ? this.#on.agent(false, {}, '') : this.#peopleChanged())))
       .on(RoomEvent.ParticipantAttributesChanged, alive((_changed, who) => {
         if (this.#isAgent(who)) this.#agentChanged(who as RemoteParticipant);
+        else this.#peopleChanged();
       }))
       .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
       .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {
@@ -330,7 +331,7 @@ function connectWords(error: unknown): string {
     if (error.reason === ConnectionErrorReason.ServerUnreachable || error.reason === ConnectionErrorReason.WebSocket) return 'The media server cannot be reached.';
     if (error.reason === ConnectionErrorReason.Timeout) return 'The media server did not answer in time.';
   }
-  return 'The media connection could not be made.';
+  return 'The media server did not answer in time.';
 }
 
 function roomEnd(reason: DisconnectReason | undefined): RoomEnd {

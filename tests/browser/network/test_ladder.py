@@ -123,6 +123,21 @@ async def test_a_network_without_any_way_for_media_gets_the_fallback_and_webrtc_
     assert [error for error in guest.errors if "RFB object" not in error] == []
 
 
+async def test_a_media_server_that_cannot_be_reached_at_all_is_named_and_done_without(
+    net: Network, plain: Stack, far: Browsers
+) -> None:
+    net.block(hosts=(plain.sfu.host,))
+    guest = await far.guest()
+    await guest.page.goto(plain.link())
+    await guest.page.wait_for_selector(".vnc-panel[data-state=showing]", timeout=15_000 * FACTOR)
+    tip = guest.page.locator(".stat:has(.stat-label:text-is('Path'))")
+    await tip.and_(guest.page.locator("[data-tip*='media server']")).wait_for(state="attached")
+    await guest.page.get_by_role("button", name="Try again").click()
+    net.unblock()
+    await guest.page.wait_for_selector("#panel-live:not([hidden])", timeout=40_000)
+    await guest.state("Live")
+
+
 async def test_a_network_that_closes_during_the_session_is_left_for_the_next_way(
     net: Network, plain: Stack, far: Browsers
 ) -> None:

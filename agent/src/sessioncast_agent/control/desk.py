@@ -80,7 +80,7 @@ class ControlDesk(Stage):
         self.lease = Lease(Mode(settings.mode))
         self.people = People()
         self.outbox = Outbox()
-        self.ignored = 0
+        self._counters = place.usage.counters
         self.complaints = Complaints()
         self._hands = Hands()
         self._inboxes = Inboxes()
@@ -123,7 +123,7 @@ class ControlDesk(Stage):
         of that identity may act at all. Raw packets (bytes) and read ones (messages) are alike."""
         person = self.people.get(identity)
         if person is None or person.role not in STEERING:
-            self.ignored += 1
+            self._counters.input_ignored += 1
             return False
         inbox = self._inboxes.of(identity)
         for packet in packets:
@@ -290,7 +290,8 @@ class ControlDesk(Stage):
         with self._place.usage.stage("control"):
             now_us = monotonic_us()
             while (packet := inbox.take(now_us)) is not None:
-                if inbox.take_lost():
+                if lost := inbox.take_lost():
+                    self._counters.input_dropped += lost
                     self._complain("too many")
                     if self.lease.holds(identity):
                         self._let_go()
@@ -346,6 +347,7 @@ class ControlDesk(Stage):
         events = self._hands.events(message, self._place.size_px())
         if events:
             self._place.backend.inject(events)
+            self._counters.input_done += len(events)
             frame = getattr(message, "frame", 0) or self._place.frame_id()
             self._record.acted(person, self.lease.number, frame, events)
 
@@ -354,6 +356,7 @@ class ControlDesk(Stage):
         self._place.backend.release_all()
 
     def _complain(self, reason: str) -> None:
+        self._counters.input_refused += reason != "too many"
         number = self.complaints.due(monotonic_us())
         if number:
             log.warning("input refused: %s (%d since the last line)", reason, number)

@@ -66,7 +66,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._lost = False
+        self._lost = 0
         self._waiting: deque[Packet] = deque()
         self._all = Bucket(RATE_PER_S, BURST)
         self._moves = Bucket(MOVES_PER_S, MOVE_BURST)
@@ -82,7 +82,7 @@ class Inbox:
         if len(waiting) >= WAITING:
             waiting.popleft()
             self.dropped += 1
-            self._lost = True
+            self._lost += 1
         waiting.append(packet)
         return True
 
@@ -95,9 +95,9 @@ class Inbox:
             return waiting.popleft() if self._moves.take(now_us) else None
         return waiting.popleft() if self._all.take(now_us) else None
 
-    def take_lost(self) -> bool:
-        """Whether packets were thrown away since the last question."""
-        lost, self._lost = self._lost, False
+    def take_lost(self) -> int:
+        """How many packets were thrown away since the last question."""
+        lost, self._lost = self._lost, 0
         return lost
 
     def wait_us(self, now_us: int) -> int | None:
