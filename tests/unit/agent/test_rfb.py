@@ -111,7 +111,7 @@ def test_what_the_protocol_does_not_know_ends_the_connection(bad: bytes) -> None
         RfbServer("demo", (640, 480), Clip()).receive(bad)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), st.booleans(), st.lists(st.integers(1, 60)))
 def test_no_bytes_do_harm(data: bytes, begun: bool, cuts: list[int]) -> None:
     """Whatever comes in whatever pieces: events, or RfbBroken; memory stays bounded."""
@@ -154,7 +154,7 @@ MESSAGES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(MESSAGES, max_size=20), st.integers(1, 40))
 def test_pieces_and_wholes_say_the_same(messages: list[bytes], size: int) -> None:
     stream = HELLO + b"".join(messages)

@@ -102,10 +102,10 @@ class RectEncoder:
         if area.colours == 1:
             return bytes((_FILL,)) + pack_tight(words[:1, :1], wish.format)
         if area.colours:
-            palette, indices = np.unique(words & 0xFFFFFF, return_inverse=True)
+            plain = words & np.uint32(0xFFFFFF)
+            palette = np.unique(plain)
             if len(palette) <= PALETTE_COLOURS:
-                shaped = indices.reshape(words.shape).astype(np.uint8)
-                return self._paletted(palette.astype(np.uint32), shaped, wish)
+                return self._paletted(palette, _indices(plain, palette), wish)
         if wish.quality is not None and wish.format.bits > 8:
             data = jpeg(words, wish.quality)
             return bytes((_JPEG,)) + compact_length(len(data)) + data
@@ -159,6 +159,16 @@ def _joins(run: _Area, area: _Area, picture: Words) -> bool:
     if run.colours == area.colours == 1:
         return bool((picture[run.y, run.x] ^ picture[area.y, area.x]) & 0xFFFFFF == 0)
     return run.colours != 1 and area.colours != 1 and bool(run.colours) == bool(area.colours)
+
+
+def _indices(words: Words, palette: np.ndarray) -> np.ndarray:
+    """Where each colour is in the palette. (unique's own inverse sorts every pixel.)"""
+    if len(palette) <= 4:
+        found = np.zeros(words.shape, np.uint8)
+        for number, colour in enumerate(palette[1:], start=1):
+            found[words == colour] = number
+        return found
+    return np.searchsorted(palette, words).astype(np.uint8)
 
 
 def colours(words: Words) -> int:
