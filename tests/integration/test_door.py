@@ -166,7 +166,7 @@ async def test_old_tokens_get_no_media_even_when_nobody_removes_them(
                 seen = len(other.arrivals)
                 await eventually(lambda: len(other.arrivals) > seen, "the other goes on watching")
         finally:
-            shim.start()
+            await asyncio.to_thread(shim.start)
 
 
 async def test_an_agent_that_comes_back_knows_who_is_kept_out(
@@ -174,7 +174,7 @@ async def test_an_agent_that_comes_back_knows_who_is_kept_out(
 ) -> None:
     offer = await by_link(shim, role="observer")
     await ask(shim, "DELETE", f"{ROOT}/participants/{offer['identity']}")
-    agent.terminate()
+    await asyncio.to_thread(agent.terminate)
     agent.start()
     await asyncio.to_thread(agent.wait_ready)
     assert "a viewer was removed" in agent.log().rpartition("live in the room")[0]
@@ -292,7 +292,7 @@ async def test_news_come_as_they_happen_and_go_on_where_they_stopped(
     async with listening(shim, last_id=last_id) as news:
         await eventually(lambda: news.last("beside").get("state") == "ended", "what was missed")
         assert "reset" not in {kind for kind, _, _ in news.heard}
-    shim.restart()
+    await asyncio.to_thread(shim.restart)
     async with listening(shim, last_id=last_id) as news:
         await eventually(lambda: news.heard, "the restarted shim answers")
         assert news.heard[0][0] == "reset"
