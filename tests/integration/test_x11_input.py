@@ -11,6 +11,7 @@ import pytest
 from sessioncast_agent.inputs import Button, InputEvent, Key, Locks, Move, Press, Text, Wheel
 from sessioncast_agent.usage import UsageMeter
 from sessioncast_agent.x11.input import X11Input
+from sessioncast_agent.x11.keyboard import Keyboard
 from support.programs import Program, chromium, firefox, gtk_editor, wait_for, xterm
 from support.xserver import XServer
 
@@ -143,6 +144,29 @@ def test_shift_and_altgr_are_what_the_symbol_needs_and_then_what_they_were(
         device.inject([Key(ord("z"), False)])
         wait_for(lambda: not held_keys(x), "nothing is down")
     setxkbmap(x, "us")
+
+
+def test_the_spare_keycodes_of_a_killed_agent_are_used_again(x: XServer, tmp_path: Path) -> None:
+    setxkbmap(x, "us")
+    with x.connect() as display:
+        killed = Keyboard(display)
+        pool = len(killed._pool)
+        assert pool >= 8
+        killed.type("Жßü日")
+        display.sync()
+    with x.connect() as display, xterm(x, tmp_path) as running:
+        display.screen().root.warp_pointer(200, 150)
+        keyboard_again = Keyboard(display)
+        assert len(keyboard_again._pool) == pool
+        text = "日本語ЖÄ" + "".join(chr(0x4E00 + number) for number in range(2 * pool))
+        keyboard_again.type(text)
+        display.sync()
+        wait_for(lambda: len(running.received()) >= len(text), "all came")
+        assert running.received() == text
+        keyboard_again.close()
+        display.sync()
+        rows = display.get_keyboard_mapping(8, 248)
+        assert not any(symbol >= 0x1000000 and symbol < 0x1110000 for row in rows for symbol in row)
 
 
 def held_keys(x: XServer) -> list[int]:

@@ -208,6 +208,7 @@ export class RoomLink {
       .on(RoomEvent.ParticipantDisconnected, alive((who) => (this.#isAgent(who) ? this.#on.agent(false, {}, '') : this.#peopleChanged())))
       .on(RoomEvent.ParticipantAttributesChanged, alive((_changed, who) => {
         if (this.#isAgent(who)) this.#agentChanged(who as RemoteParticipant);
+        else this.#peopleChanged();
       }))
       .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
       .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {

@@ -52,8 +52,8 @@ class Desk:
     name: str
     tmp_path: Path
 
-    def link(self, role: str, name: str) -> str:
-        body = {"role": role, "name": name, "ttl_seconds": 600, "max_uses": 4}
+    def link(self, role: str, name: str, **more: object) -> str:
+        body = {"role": role, "name": name, "ttl_seconds": 600, "max_uses": 4, **more}
         url: str = call(self.shim, "POST", f"/sessions/{self.name}/join-links", body)["url"]
         return url
 

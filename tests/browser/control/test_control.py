@@ -313,10 +313,11 @@ async def test_a_picture_is_pasted_into_the_session(browsers: Browsers, desk: De
         )
         await ana.page.keyboard.press("Control+v")
 
-        def pasted() -> bytes:
-            return xclip(desk, "-target", "image/png", "-out")
+        def pasted() -> bool:
+            held = xclip(desk, "-target", "image/png", "-out")
+            return held.startswith(base64.b64decode(PNG)[:8])
 
-        assert (await eventually(pasted, "the picture")).startswith(base64.b64decode(PNG)[:8])
+        await eventually(pasted, "the picture")
 
 
 @pytest.mark.parametrize("desk", [("--control-mode", "implicit")], indirect=True)
@@ -367,3 +368,26 @@ async def test_the_desktop_fits_the_window_when_asked(browsers: Browsers, desk: 
     await ana.page.wait_for_function(
         "document.querySelector('video').videoWidth === 900", timeout=DEADLINE_S * 1000
     )
+
+
+async def test_an_observer_whose_link_allows_it_asks_and_is_given_control(
+    browsers: Browsers, desk: Desk
+) -> None:
+    with desk.terminal() as typed:
+        ana = await desk.person(browsers, "operator", "Ana")
+        await hold(ana)
+        dee = await browsers.guest(1280, 820)
+        await dee.page.goto(desk.link("observer", "Dee", may_ask=True))
+        await dee.state("Live")
+        await stance(dee, "others")
+        await click_bar(dee, "Ana has control")
+        await stance(dee, "requested")
+        await ana.page.click(".ask:has-text('Dee asks for control') >> text=Give control")
+        await stance(dee, "yours")
+        await stance(ana, "others")
+        # The right to send comes a moment after the control.
+        await dee.page.wait_for_timeout(1_000)
+        await dee.page.mouse.click(*await at(dee, 600, 300))
+        await dee.page.keyboard.type("given to Dee\n")
+        await eventually(lambda: typed.read_text() == "given to Dee\n", "what Dee typed")
+        await clean(ana, dee)

@@ -49,6 +49,7 @@ class Keyboard:
         self._own_changes: set[tuple[int, int]] = set()
         self._ping = ProgramPing(display, self._event)
         self._stale = False
+        self._spare = dict(self._left_behind())
         self._read_map()
 
     # -- for the input thread ----------------------------------------------------------------
@@ -224,6 +225,18 @@ class Keyboard:
         return int(self._display.screen().root.query_pointer().mask)
 
     # -- the mapping and its spare keycodes --------------------------------------------------
+
+    def _left_behind(self) -> Iterator[tuple[int, int]]:
+        """Spare keycodes of a killed agent: off the letters, one symbol, more than once."""
+        info = self._display.display.info
+        first, last = info.min_keycode, info.max_keycode
+        rows = self._display.get_keyboard_mapping(first, last - first + 1)
+        for keycode, row in enumerate(rows, first):
+            symbol = row[0]
+            alone = row[1] == symbol and set(row) <= {symbol, X.NoSymbol}
+            written = 0xA0 <= symbol < 0x100 or UNICODE <= symbol < 0x1110000
+            if alone and written and keycode not in KEYCODES.values():
+                yield keycode, symbol
 
     def _read_map(self) -> None:
         info = self._display.display.info

@@ -21,7 +21,7 @@ from sessioncast_agent.x11.wakeable import wait_readable
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 0.12
+SETTLE_S = 0.3
 PATIENCE_S = 1.5
 MUTE_S = 30.0  # a window that has not answered is not asked again for this long
 MAX_DEPTH = 6

@@ -100,6 +100,9 @@ export function controlPart(host: Host): Part {
   // Bar
   const main = button({ label: 'Control', icon: 'control', text: 'Control', class: 'control-button', onClick: () => desk.click() });
   const label = main.lastElementChild as HTMLElement;
+  label.className = 'long';
+  const short = h('span', { class: 'short', attrs: { 'aria-hidden': 'true' } });
+  main.append(short);
   const keyboard = button({ label: 'Keys', icon: 'keyboard', onClick: () => toggleMenu(keyboard, keyboardItems()) });
   keyboard.setAttribute('aria-haspopup', 'menu');
   const touch = button({ label: 'Trackpad', icon: 'trackpad', class: 'touch-only', onClick: () => setTouchMode(pointers.mode === 'direct' ? 'trackpad' : 'direct') });
@@ -110,7 +113,7 @@ export function controlPart(host: Host): Part {
   host.bar.add('input', clip, () => ({ label: 'Clipboard', icon: 'clipboard', run: showClipboard }));
   host.bar.add('input', fit.button, () => ({ label: 'Fit the desktop to the window', icon: 'fit', checked: fit.on, run: () => fit.set(!fit.on) }));
   // With the mouse a button does its work and the keyboard stays in the session.
-  cleanup.listen(host.bar.element, 'mousedown', (event) => { if (keys.focused) event.preventDefault(); });
+  for (const element of [host.bar.element, host.bar.handle]) cleanup.listen(element, 'mousedown', (event) => { if (keys.focused) event.preventDefault(); });
 
   picture.frame.append(keys.field);
   host.panel.append(asks.element, touchBar.element, spoken);
@@ -170,6 +173,13 @@ export function controlPart(host: Host): Part {
     if (mayHold(control().role)) sender.gate(desk.hello());
   }
 
+  /** An observer who asked and was given control is an operator from then on. */
+  function raised(role: string | undefined): void {
+    if (control().role !== 'observer' || (role !== 'operator' && role !== 'admin')) return;
+    host.tell({ type: 'control', event: { type: 'seat', role, self: control().self, mayAsk: false } });
+    hello();
+  }
+
   /** Hands off everything, and the session knows. */
   function letGo(): void {
     keys.forget();
@@ -211,6 +221,8 @@ export function controlPart(host: Host): Part {
   function render(state: State, before: State): void {
     const now = words(state.control);
     setText(label, now.label);
+    setText(short, now.short);
+    main.setAttribute('aria-label', now.label);
     main.dataset['tip'] = now.tip;
     main.dataset['stance'] = stance(state.control);
     setAttr(main, 'aria-disabled', now.does === null ? 'true' : null);
@@ -274,6 +286,7 @@ export function controlPart(host: Host): Part {
       if (present) desk.attributes(attributes);
     },
     people(people) {
+      raised(people.find(({ self }) => self)?.attributes['role']);
       const identities = people.map(({ identity }) => identity);
       host.tell({ type: 'control', event: { type: 'people', identities } });
       presence.keep(new Set(identities));

@@ -5,21 +5,25 @@ import { icon, type IconName } from '../ui/icons';
 import { XK } from './keysyms';
 import type { StickyKeys } from './sticky';
 
-const MODIFIERS: { label: string; keysym: number }[] = [
-  { label: 'Ctrl', keysym: XK.Control_L },
-  { label: 'Alt', keysym: XK.Alt_L },
-  { label: 'Shift', keysym: XK.Shift_L },
-  { label: 'Super', keysym: XK.Super_L },
-];
-const BEFORE: { label: string; keysym: number }[] = [
-  { label: 'Esc', keysym: XK.Escape },
+interface Key {
+  label: string;
+  keysym: number;
+  icon?: IconName;
+  sticks?: boolean;
+}
+
+/** The first eight fit a telephone; the rest is a swipe away. */
+const KEYS: readonly Key[] = [
+  { label: 'Ctrl', keysym: XK.Control_L, sticks: true },
+  { label: 'Alt', keysym: XK.Alt_L, sticks: true },
   { label: 'Tab', keysym: XK.Tab },
-];
-const AFTER: { label: string; keysym: number; icon?: IconName }[] = [
+  { label: 'Esc', keysym: XK.Escape },
   { label: 'Left', keysym: XK.Left, icon: 'left' },
   { label: 'Up', keysym: XK.Up, icon: 'up' },
   { label: 'Down', keysym: XK.Down, icon: 'down' },
   { label: 'Right', keysym: XK.Right, icon: 'right' },
+  { label: 'Shift', keysym: XK.Shift_L, sticks: true },
+  { label: 'Super', keysym: XK.Super_L, sticks: true },
   { label: 'Del', keysym: XK.Delete },
   { label: 'Home', keysym: XK.Home },
   { label: 'End', keysym: XK.End },
@@ -40,13 +44,7 @@ export class TouchBar {
 
   constructor(readonly sticky: StickyKeys, onClose: () => void) {
     const keys = h('div', { class: 'touch-keys', attrs: { role: 'toolbar', 'aria-label': 'Keys' } });
-    for (const { label, keysym } of BEFORE) keys.append(this.#key(label, keysym));
-    for (const { label, keysym } of MODIFIERS) {
-      const key = h('button', { class: 'touch-key', attrs: { type: 'button', 'aria-pressed': 'false', tabindex: -1 }, text: label, on: { click: () => sticky.toggle(keysym) } });
-      this.#modifiers.set(keysym, key);
-      keys.append(key);
-    }
-    for (const { label, keysym, icon: name } of AFTER) keys.append(this.#key(label, keysym, name));
+    for (const key of KEYS) keys.append(key.sticks ? this.#sticking(key) : this.#key(key));
     const close = h('button', { class: 'touch-key', attrs: { type: 'button', 'aria-label': 'Put the keyboard away', tabindex: -1 }, on: { click: onClose } }, icon('close'));
     this.element = h('div', { class: 'touch-bar', attrs: { hidden: true } }, h('div', { class: 'typing-row' }, this.slot, close), keys);
     // The field keeps the focus, and with it the keyboard stays up.
@@ -68,7 +66,13 @@ export class TouchBar {
     this.element.remove();
   }
 
-  #key(label: string, keysym: number, name?: IconName): HTMLElement {
+  #sticking({ label, keysym }: Key): HTMLElement {
+    const key = h('button', { class: 'touch-key', attrs: { type: 'button', 'aria-pressed': 'false', tabindex: -1 }, text: label, on: { click: () => this.sticky.toggle(keysym) } });
+    this.#modifiers.set(keysym, key);
+    return key;
+  }
+
+  #key({ label, keysym, icon: name }: Key): HTMLElement {
     const key = h('button', { class: 'touch-key', attrs: { type: 'button', 'aria-label': label, tabindex: -1 } }, name ? icon(name) : h('span', { text: label }));
     const again = (): void => {
       this.sticky.tap(keysym);

@@ -129,5 +129,7 @@ function position(menu: HTMLElement, owner: HTMLElement): void {
   const own = menu.getBoundingClientRect();
   const up = box.bottom + 4 + own.height > innerHeight && box.top - 4 - own.height > 0;
   menu.style.left = `${Math.max(8, Math.min(innerWidth - own.width - 8, box.right - own.width))}px`;
-  menu.style.top = `${up ? box.top - 4 - own.height : box.bottom + 4}px`;
+  const top = up ? box.top - 4 - own.height : box.bottom + 4;
+  // One too long for either side lies over its button.
+  menu.style.top = `${Math.max(8, Math.min(innerHeight - own.height - 8, top))}px`;
 }

@@ -14,6 +14,8 @@ export type Group = (typeof GROUPS)[number];
 
 export interface Bar {
   element: HTMLElement;
+  /** Calls the bar where there is no mouse to rest at the edge. */
+  handle: HTMLElement;
   /** `menu`: how "More" names it where the bar has no room; without it the button stays at any width. */
   add(group: Group, element: HTMLElement, menu?: () => MenuItem): void;
   /** Keys go to the session: only the edge, Esc Esc or the focus bring the bar. */
@@ -38,14 +40,17 @@ export function bar(area: HTMLElement, menus: () => MenuItem[]): Bar {
   more.setAttribute('aria-expanded', 'false');
   groups.get('more')!.append(more);
   const element = h('div', { class: 'bar', attrs: { role: 'toolbar', 'aria-label': 'Session' } }, ...groups.values());
+  const handle = h('button', { class: 'bar-handle', attrs: { type: 'button', 'aria-label': 'Show the bar', tabindex: -1 } });
   const cleanup = new Cleanup();
   let timer = 0;
   let edge = 0;
   let typing = false;
+  // A finger leaves `:hover` behind where it was last; only a mouse hovers.
+  let hovered = false;
 
   // Hidden by the style sheet's width, not by their part.
   const foldedAway = (): MenuItem[] => folded.filter(({ element: item }) => !item.hidden && item.offsetParent === null).map(({ menu }) => menu());
-  const busy = (): boolean => element.matches(':hover, :focus-within') || element.querySelector('[aria-expanded="true"]') !== null;
+  const busy = (): boolean => hovered || element.matches(':focus-within') || element.querySelector('[aria-expanded="true"]') !== null;
   const rest = (): void => {
     if (busy()) return wake();
     area.classList.add('resting');
@@ -62,12 +67,16 @@ export function bar(area: HTMLElement, menus: () => MenuItem[]): Bar {
   }, { passive: true });
   cleanup.listen(area, 'pointerdown', () => { if (!typing) wake(); }, { passive: true });
   cleanup.listen(area, 'focusin', (event) => { if (!typing || (event.target instanceof Node && element.contains(event.target))) wake(); });
+  cleanup.listen(element, 'pointerenter', (event) => { hovered = event.pointerType !== 'touch'; });
+  cleanup.listen(element, 'pointerleave', () => { hovered = false; });
+  cleanup.listen(handle, 'click', () => wake());
   cleanup.listen(document, 'keydown', () => { if (!typing) wake(); });
   cleanup.add(() => { clearTimeout(timer); clearTimeout(edge); });
   wake();
 
   return {
     element,
+    handle,
     add(group, item, menu) {
       groups.get(group)!.append(item);
       if (!menu) return;

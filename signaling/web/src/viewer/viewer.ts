@@ -44,7 +44,7 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
   const panel = h('section', { class: 'live-panel', attrs: { id: 'panel-live', role: 'tabpanel', 'aria-labelledby': 'tab-live' } }, picture.stage, words.element, stats.element);
   const controls = bar(panel, more);
   const pictures = pictureBar(controls, { toggleMode: () => setMode(picture.mode === 'fit' ? 'actual' : 'fit'), toggleFullscreen, snapshot, toggleStats });
-  panel.append(controls.element);
+  panel.append(controls.handle, controls.element);
   const access = new Access(session, options.secret, (other) => navigate(sessionPath(other)));
   const vnc = vncPanel(session, access, { back: () => chooseTab('live'), signedIn: () => connection.restart(), toggleFullscreen, changed: () => queueMicrotask(vncChanged) });
   const fall = new Fall({ show: showTab, tell: (event) => connection.tell({ type: 'ladder', event }), retry: () => connection.restart() });
