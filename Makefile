@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench demo test lint page unit integration browser bench lock clean
+.PHONY: help setup setup-bench demo test lint page unit integration browser bench lock api-doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: setup ## a live desktop session on this machine (ARGS="--fps 30 --size 192
 	@exec .venv/bin/sessioncast demo $(ARGS)
 
 test: setup lint page ## lint, types and every test
-	$(PYTHON) -m pytest tests/unit tests/bench tests/integration tests/browser $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/unit tests/bench tests/integration tests/browser $(ARGS)
 
 lint: setup ## ruff and mypy --strict
 	$(PYTHON) -m ruff check agent signaling tests
@@ -42,11 +42,15 @@ bench: setup-bench ## measure, and write the table and plots of docs/performance
 	PYTHONPATH=tests $(PYTHON) -m bench $(ARGS)
 	PYTHONPATH=tests $(PYTHON) -m bench.area_control $(filter --quick,$(ARGS))
 	PYTHONPATH=tests $(PYTHON) -m bench.area_sound
+	PYTHONPATH=tests $(PYTHON) -m bench.area_door $(filter --quick,$(ARGS))
 	PYTHONPATH=tests $(PYTHON) -m bench.area_fallback
 	PYTHONPATH=tests $(PYTHON) -m bench.area_browser $(filter --quick,$(ARGS))
 
 lock: ## write the lock files anew
 	@scripts/lock.sh
+
+api-doc: setup ## write docs/api.md anew
+	$(PYTHON) scripts/api_doc.py
 
 clean: ## remove what was built here (the cached livekit-server stays)
 	rm -rf .venv .tools .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -135,7 +135,9 @@ class SoundServer:
         self.kill()
 
 
-NULL_SINK = "load-module module-null-sink sink_name=sessioncast rate=48000 channels=2"
+NULL_SINK = """\
+load-module module-null-sink sink_name=sessioncast rate=48000 channels=2 norewinds=1
+load-module module-suspend-on-idle timeout=2"""  # as the demo has it
 
 
 @contextlib.contextmanager

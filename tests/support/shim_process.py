@@ -43,14 +43,16 @@ class ShimProcess:
     env: dict[str, str] = field(repr=False)
     log_path: Path
     host: str = "127.0.0.1"
+    log_level: str = "debug"
     process: subprocess.Popen[bytes] = field(init=False, repr=False)
 
     def start(self) -> None:
         """Start it and return when it is ready."""
         program = [sys.executable, "-m", "sessioncast_signaling", "serve"]
+        where = ["--host", self.host, "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*program, "--host", self.host, "--port", str(self.port), "--log-level", "debug"],
+                [*program, *where, "--log-level", self.log_level],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -94,6 +96,7 @@ def shim_process(
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
+    log_level: str = "debug",
     **env: str,
 ) -> Iterator[ShimProcess]:
     """Run the shim for the body."""
@@ -104,6 +107,7 @@ def shim_process(
         env=shim_environment(sfu, tmp_path) | env,
         log_path=tmp_path / "shim.log",
         host=host,
+        log_level=log_level,
     )
     shim.start()
     try:

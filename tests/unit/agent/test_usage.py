@@ -1,5 +1,7 @@
 """The bill: stages by thread clocks against the kernel's own figure."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -65,6 +67,27 @@ def test_a_thread_that_nobody_registered_counts_as_publish() -> None:
     done.set()
     thread.join()
     assert spent == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_childs_time_counts_to_its_stage_also_after_its_end() -> None:
+    meter = UsageMeter()
+    code = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert child.stdin is not None
+    meter.own_child("sound", child.pid)
+    child.stdout.readline()
+    alive = meter.cpu_seconds()
+    assert alive["sound"] == pytest.approx(0.2, abs=0.1)
+    assert alive["process"] >= alive["sound"]
+    meter.child_ended(child.pid)
+    child.kill()
+    child.wait(5)
+    child.stdin.close()
+    child.stdout.close()
+    assert meter.cpu_seconds()["sound"] >= alive["sound"]
 
 
 def test_watched_time_runs_only_while_watched() -> None:

@@ -16,6 +16,7 @@ def _script(workspace: Workspace) -> str:
             # norewinds: in blocks of 50 ms; else the first sound waits for up to two seconds
             f"load-module module-null-sink sink_name={SINK} rate=48000 channels=2 norewinds=1"
             " sink_properties=device.description=Session",
+            "load-module module-suspend-on-idle timeout=5",  # nobody plays, nobody listens: no cost
             f"set-default-sink {SINK}",
             f"set-default-source {SINK}.monitor",
             "load-module module-native-protocol-unix auth-anonymous=0"

@@ -49,7 +49,9 @@ async def offer(
     caller.require(Right.OFFER, session)
     wanted = body or OfferRequest()
     _check_token_source(session, wanted)
-    raised = await parts.store.raised_role(session, caller.subject)
+    raised = None
+    if caller.may_ask(session):
+        raised = await parts.store.raised_role(session, caller.subject)
     made = await parts.offers.offer(
         session,
         role=caller.role_or(wanted.role, session, raised=raised),
