@@ -112,7 +112,8 @@ def test_an_animated_page_comes_at_a_high_rate_and_the_cap_holds(
     first = len(session.frames)
     time.sleep(3.0)
     slow = (len(session.frames) - first) / 3
-    assert slow < 4 < 6 < fast, (fast, slow)  # busy machines draw little
+    assert slow < 4, slow
+    assert fast > 6, fast  # busy machines draw little
 
 
 def test_clicks_keys_wheel_and_touch_arrive_as_a_person_makes_them(
