@@ -18,7 +18,7 @@ demo: setup ## a live desktop session on this machine (ARGS="--fps 30 --size 192
 	@exec .venv/bin/sessioncast demo $(ARGS)
 
 test: setup lint page ## lint, types and every test
-	$(PYTHON) -m pytest tests/unit tests/bench tests/integration tests/browser $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/unit tests/bench tests/integration tests/browser $(ARGS)
 
 lint: setup ## ruff and mypy --strict
 	$(PYTHON) -m ruff check agent signaling tests

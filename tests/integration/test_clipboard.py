@@ -80,6 +80,7 @@ async def chord(ana: Operator, letter: str) -> None:
 async def test_text_and_images_go_both_ways(shim: ShimProcess, x: XServer) -> None:
     async with operator(shim, SESSION) as ana:
         await ana.call("control.request")
+        await ana.sees_holder(ana.identity)
         ana.beat()
         text = "größe 日本 👋\nline two"
         await ana.call("clipboard.set", mime="text/plain", text=text)
@@ -138,6 +139,7 @@ async def test_a_ctrl_v_right_after_a_paste_sees_the_new_content_and_a_copy_come
     try:
         async with operator(shim, SESSION) as ana:
             await ana.call("control.request")
+            await ana.sees_holder(ana.identity)  # the test before has just left
             ana.beat()
             await ana.click(200, 150)
             expected = ""

@@ -113,7 +113,7 @@ async def test_access_tokens_for_an_audience_of_our_own(server: OidcServer) -> N
         {"alg": "HS256", "key": "a shared secret that is long enough for HS256"},
         {"alg": "PS512"},
     ],
-    ids=str,
+    ids="-".join,
 )
 async def test_a_token_with_one_fault_is_refused_as_any_wrong_key(
     server: OidcServer, changes: dict[str, Any]

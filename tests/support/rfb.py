@@ -186,28 +186,40 @@ async def probe(made: dict[str, Any], *encodings: int) -> AsyncIterator[RfbProbe
 @contextlib.asynccontextmanager
 async def tcp_bridge(made: dict[str, Any]) -> AsyncIterator[int]:
     """A loopback port for one connection of a program that knows no WebSockets."""
-    over = asyncio.Event()
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            async with stream(made) as socket:
+        try:
+            async with stream(made) as socket, asyncio.TaskGroup() as group:
 
                 async def up() -> None:
                     while data := await reader.read(65_536):
                         await socket.send_bytes(data)
                     await socket.close()
 
-                job = asyncio.create_task(up())
+                job = group.create_task(up())
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.BINARY:
                         writer.write(message.data)
                         await writer.drain()
                 job.cancel()
-        writer.close()
-        over.set()
+        except* (ConnectionError, aiohttp.ClientError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        serving.add(task)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await server.wait_closed()

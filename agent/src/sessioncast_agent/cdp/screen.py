@@ -27,6 +27,7 @@ MIN_SIZE_PX, MAX_SIZE_PX = (320, 240), (3840, 2160)
 FIRST_PICTURE_S = 0.7  # a screencast that has sent nothing by then is helped by a screenshot
 SCREENSHOT_TIMEOUT_S = 3.0
 PLAUSIBLE_AGE_US = 1_000_000
+FASTEST_US = 1e6 / 60
 SETTLE_US = 500_000  # so long may pictures still have the size before
 
 
@@ -85,6 +86,7 @@ class Screen:
         self._helper: asyncio.Task[None] | None = None
         self._scale_told = False
         self._settles_us = 0
+        self._drawn_s = 0.0
 
     def show(self, tab: Tab | None) -> None:
         """Another tab, or none."""
@@ -118,7 +120,7 @@ class Screen:
 
     def _cast(self) -> None:
         tab = self._tab
-        self._fresh = False
+        self._fresh, self._drawn_s = False, 0.0
         if self._helper is not None:
             self._helper.cancel()
             self._helper = None
@@ -147,25 +149,27 @@ class Screen:
     def picture(
         self, jpeg: bytes, metadata: dict[str, Any], acknowledge: Callable[[], None]
     ) -> None:
-        """One screencast frame; the acknowledgement asks for the next, whatever fails."""
+        """One screencast frame; the acknowledgement asks for the next, whatever becomes of it."""
         now_us = monotonic_us()
+        self._acknowledge(now_us, acknowledge)  # first: the browser draws while we decode
+        drawn_s = float(metadata.get("timestamp") or 0)
+        if not self._watched or drawn_s < self._drawn_s:
+            return  # Chromium encodes two at a time: a later one may have overtaken this one
+        self._drawn_s = drawn_s
         try:
-            if not self._watched:
-                return
             frame = self._decode(jpeg, self._captured_us(metadata, now_us))
-            size_px, wanted = (frame.width_px, frame.height_px), self.viewport
-            if size_px not in {wanted.size_px, wanted.css_px} and now_us < self._settles_us:
-                return  # of the size before
-            self._fresh = True
-            css_width = metadata.get("deviceWidth") or 0
-            scale = frame.width_px / css_width if css_width else self.scale
-            self._take_size(size_px, scale)
-            self._put(frame)
-            self._check_scale(scale)
         except CaptureFailed as error:
             log.debug("a picture was lost: %s", error)
-        finally:
-            self._acknowledge(now_us, acknowledge)
+            return
+        size_px, wanted = (frame.width_px, frame.height_px), self.viewport
+        if size_px not in {wanted.size_px, wanted.css_px} and now_us < self._settles_us:
+            return  # of the size before
+        self._fresh = True
+        css_width = metadata.get("deviceWidth") or 0
+        scale = frame.width_px / css_width if css_width else self.scale
+        self._take_size(size_px, scale)
+        self._put(frame)
+        self._check_scale(scale)
 
     def _check_scale(self, scale: float) -> None:
         """Chromium casts at the pixel ratio it was started with, whatever pages are told."""
@@ -177,7 +181,10 @@ class Screen:
             )  # fmt: skip
 
     def _acknowledge(self, now_us: int, acknowledge: Callable[[], None]) -> None:
-        """At once, unless this would be faster than the cap; one interval of jitter is forgiven."""
+        """At once, unless this would be faster than the cap; screencasts come at 60 at most."""
+        if self._interval_us <= FASTEST_US:
+            acknowledge()
+            return
         self._next_us = max(self._next_us, now_us - self._interval_us) + self._interval_us
         wait_us = self._next_us - now_us
         if wait_us <= 0:
