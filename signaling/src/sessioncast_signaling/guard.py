@@ -19,6 +19,7 @@ from .problems import INTERNAL, problem_response
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 16 * 1024  # the HTTP parser lets more through when it comes all at once
 BODY_DEADLINE_S = 10.0
 
 JSON_TYPES = {"application/json", "application/webhook+json"}  # the latter is LiveKit's
@@ -35,6 +36,13 @@ TOO_SLOW = Problem(
     "body-too-slow",
     "Body too slow",
     f"The body did not arrive within {BODY_DEADLINE_S:.0f} s: send it again.",
+    headers={"Connection": "close"},
+)
+HEADERS_TOO_LARGE = Problem(
+    431,
+    "headers-too-large",
+    "Headers too large",
+    f"The headers are larger than {MAX_HEADER_BYTES // 1024} KiB: nothing here needs more.",
     headers={"Connection": "close"},
 )
 NOT_JSON = Problem(
@@ -87,7 +95,9 @@ class Guard:
             await send(message)
 
         try:
-            if not self._policy.is_for_us(asked.get("host", ""), scope["path"]):
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+                await problem_response(HEADERS_TOO_LARGE)(scope, receive, guarded_send)
+            elif not self._policy.is_for_us(asked.get("host", ""), scope["path"]):
                 await problem_response(WRONG_HOST)(scope, receive, guarded_send)
             elif (preflight := self._preflight(scope, asked)) is not None:
                 await preflight(scope, receive, guarded_send)
