@@ -21,9 +21,9 @@ test: setup lint page ## lint, types and every test
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/unit tests/bench tests/integration tests/browser $(ARGS)
 
 lint: setup ## ruff and mypy --strict
-	$(PYTHON) -m ruff check agent signaling tests
-	$(PYTHON) -m ruff format --check agent signaling tests
-	$(PYTHON) -m mypy agent/src signaling/src tests
+	$(PYTHON) -m ruff check agent signaling tests docs
+	$(PYTHON) -m ruff format --check agent signaling tests docs
+	$(PYTHON) -m mypy agent/src signaling/src tests docs/examples
 
 page: setup ## types and tests of the web page
 	npm --prefix signaling/web run typecheck

@@ -18,7 +18,7 @@ from sessioncast_agent.client import Refused, SessionClient, ask_for_offer, open
 async def look(session: SessionClient, path: Path) -> None:
     """Save what is on the screen."""
     picture = await session.screenshot(max_width_px=1280, picture_format="png")
-    path.write_bytes(picture.data)
+    await asyncio.to_thread(path.write_bytes, picture.data)
     print(f"{path}: {picture.width_px}x{picture.height_px}, frame {picture.frame}")
 
 

@@ -19,6 +19,7 @@ from sessioncast_agent.config import (
     ControlMode,
     ControlSettings,
     CursorMode,
+    check_cursor,
     check_fps,
     check_session,
     choose_source,
@@ -203,15 +204,16 @@ def agent(
         raise CannotStart("--cdp-url holds a query, maybe a secret; give it by CDP_URL instead")
     if not 0 <= http_port <= 65535:
         raise CannotStart(f"--http-port {http_port} is out of range; give 0 to 65535")
+    source = choose_source(
+        display=display,
+        cdp_url=cdp_url,
+        allow_urls=allow_url or [],
+        deny_urls=deny_url or [],
+        viewport=viewport,
+    )
     settings = AgentSettings(
         session=check_session(session),
-        source=choose_source(
-            display=display,
-            cdp_url=cdp_url,
-            allow_urls=allow_url or [],
-            deny_urls=deny_url or [],
-            viewport=viewport,
-        ),
+        source=source,
         fps=check_fps(fps),
         max_bitrate_bps=parse_bitrate_bps(max_bitrate),
         tokens=token_settings(
@@ -222,7 +224,7 @@ def agent(
             credential_file=credential_file,
             enroll_key_file=enroll_key_file,
         ),
-        cursor=cursor,
+        cursor=check_cursor(cursor, source),
         existing_vnc=vnc_server(vnc_url, vnc_password, vnc_password_file),
         http_host=http_host,
         http_port=http_port,

@@ -16,7 +16,13 @@ from sessioncast_agent.cdp.keys import CTRL, SHIFT, key_info
 from sessioncast_agent.cdp.news import Answer, News, PromptClosed, PromptOpened
 from sessioncast_agent.cdp.policy import UrlPolicy, complete
 from sessioncast_agent.cdp.prompts import MAX_OPEN, Prompts
-from sessioncast_agent.config import BrowserSource, DisplaySource, choose_source
+from sessioncast_agent.config import (
+    BrowserSource,
+    CursorMode,
+    DisplaySource,
+    check_cursor,
+    choose_source,
+)
 from sessioncast_agent.errors import BrowserRefused, CannotStart
 from sessioncast_agent.inputs import (
     Button,
@@ -49,6 +55,12 @@ def test_a_browser_wins_over_a_display_that_is_only_in_the_environment() -> None
     for viewport in ("", "1280", "0x0", "99999x10", "1280x720@9", "1280x720@0.1"):
         with pytest.raises(CannotStart):
             source(cdp_url="http://127.0.0.1:9222", viewport=viewport)
+
+
+def test_a_browser_has_no_pointer_to_burn_in() -> None:
+    with pytest.raises(CannotStart, match="for desktops"):
+        check_cursor(CursorMode.EMBED, source(cdp_url="http://127.0.0.1:9222"))
+    assert check_cursor(CursorMode.EMBED, source(display=":1")) is CursorMode.EMBED
 
 
 @pytest.mark.parametrize(
