@@ -283,6 +283,8 @@ class Keyboard:
         for first, rows in spare_rows(changes):
             self._own_changes.add((first, len(rows)))
             self._display.change_keyboard_mapping(first, rows)
+        if changes:
+            self._ping.learn()
         return result
 
     def _settle(self) -> None:

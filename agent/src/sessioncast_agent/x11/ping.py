@@ -49,6 +49,13 @@ class ProgramPing:
         self._display.flush()
         time.sleep(max(0.0, since + SETTLE_S - time.monotonic()))
 
+    def learn(self) -> None:
+        """Until what has the keyboard has heard of a new mapping: Chromium reads it some time after
+        it was told. One that answers no pings is not waited for (xterm reads it at once)."""
+        window = self._window()
+        if window is not None and self._mute.get(window.id, 0.0) < time.monotonic():
+            self._ask(window)
+
     def _ask(self, window: Window) -> bool:
         self._root.change_attributes(event_mask=X.SubstructureNotifyMask)
         self._count += 1
