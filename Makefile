@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench demo test lint page unit integration browser bench lock api-doc clean
+.PHONY: help setup setup-bench demo test test-long lint page unit integration browser bench lock api-doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,12 @@ setup-bench: ## the same, and the references of the benchmark
 demo: setup ## a live desktop session on this machine (ARGS="--fps 30 --size 1920x1080")
 	@exec .venv/bin/sessioncast demo $(ARGS)
 
-test: setup lint page ## lint, types and every test
-	$(PYTHON) -m pytest -n 2 --dist loadfile tests/unit tests/bench tests/integration tests/browser $(ARGS)
+test: setup lint page ## lint, types and every test but the long ones
+	$(PYTHON) -m pytest -n 2 tests/unit tests/bench $(ARGS)
+	$(PYTHON) -m pytest -m 'not long' tests/integration tests/browser $(ARGS)
+
+test-long: setup ## the tests that wait for minutes
+	$(PYTHON) -m pytest -m long tests/integration $(ARGS)
 
 lint: setup ## ruff and mypy --strict
 	$(PYTHON) -m ruff check agent signaling tests docs
