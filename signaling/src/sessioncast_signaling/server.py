@@ -26,8 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=512)
-        # asyncio sets it only on sockets that name their protocol, and accepted ones do not: without
-        # it head and body of an answer are 40 ms apart (Nagle against delayed acknowledgement)
+        # asyncio sets it only on sockets that name their protocol, and accepted ones do not:
+        # without it an answer's head and body are 40 ms apart (Nagle, delayed acknowledgement)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except (OSError, OverflowError) as error:
