@@ -120,13 +120,13 @@ async def test_one_who_was_removed_is_removed_again_each_time(
             began = time.monotonic()
             await ask(shim, "DELETE", f"{ROOT}/participants/{offer['identity']}")
             assert time.monotonic() - began < 5
-            await eventually(lambda: not guest.room.isconnected(), "the guest is out")
+            await eventually(lambda: not guest.room.isconnected(), "the guest is out", within_s=30)
         for _ in range(3):  # S9: with the token that it still has
             began = time.monotonic()
             async with watching(offer) as back:
-                await eventually(lambda: not back.room.isconnected(), "out again")
+                await eventually(lambda: not back.room.isconnected(), "out again", within_s=30)
                 assert back.arrivals == [], "not one picture"
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30  # as a rule in one; a webhook may be repeated
         await refused(shim, 403, "POST", f"{ROOT}/webrtc/offer", {}, offer["grant"])
         await refused(shim, 403, "GET", f"{ROOT}/thumbnail", None, offer["grant"])
         again = {"secret": offer["secret"]}
