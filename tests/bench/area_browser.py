@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from bench import barcode, plan, procs, stats
-from bench.browser import FLAGS, HERE, REPOSITORY, Browser, Viewer, open_browser, serve_pages
+from bench import area, barcode, plan, procs, stats
+from bench.browser import FLAGS, HERE, Browser, Viewer, open_browser, serve_pages
 from bench.procs import Child
 from bench.systems.base import Stage, System, wait_port
 from bench.systems.livekit import SESSION, Sessioncast, agent_command
@@ -32,7 +32,6 @@ from support.livekit import free_ports
 
 TESTS = Path(__file__).resolve().parents[1]
 WIDTH_PX, HEIGHT_PX = 1280, 720
-BEGIN, END = "<!-- bench:browser:begin -->", "<!-- bench:browser:end -->"
 P50_LIMIT_MS, P95_LIMIT_MS, FPS_LIMIT, CORES_LIMIT, STILL_CORES_LIMIT = 50, 90, 50, 0.5, 0.01
 
 
@@ -246,9 +245,7 @@ def targets(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
 
 def table(found: dict[str, Any]) -> str:
     """As Markdown: the targets, and the three ways side by side."""
-    lines = ["| target | limit | measured | met |", "|---|---|---|---|"]
-    for name, limit, measured, met in targets(found):
-        lines.append(f"| {name} | {limit} | {measured} | {'yes' if met else '**no**'} |")
+    lines = area.target_table(targets(found))
     lines += ["", "| 1280x720, one viewer | page | p50 / p95 ms | fps | agent or relay, cores | "
               "SFU | Chromium shown | kb/s |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for system in found.values():
@@ -265,19 +262,6 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(found: dict[str, Any], *, quick: bool) -> None:
-    """The figures, and the table between its marks."""
-    docs = REPOSITORY / "docs"
-    body = {"quick": quick, "found": found}
-    (docs / "performance" / "browser.json").write_text(json.dumps(body, indent=1) + "\n")
-    page = docs / "performance.md"
-    text = page.read_text()
-    if BEGIN not in text:
-        text += f"\n## Browser sessions\n\n{BEGIN}\n{END}\n"
-    head, rest = text.split(BEGIN, 1)
-    page.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END, 1)[1]}")
-
-
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="bench.area_browser")
@@ -287,7 +271,9 @@ def main() -> int:
     found = asyncio.run(run(quick=arguments.quick))
     print(table(found))
     if not arguments.dry:
-        write(found, quick=arguments.quick)
+        area.write(
+            "browser", "Browser sessions", table(found), {"quick": arguments.quick, "found": found}
+        )
     return 0
 
 

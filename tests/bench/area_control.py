@@ -14,7 +14,6 @@ last costs the machine the same sender and SFU, and the agent nothing. The three
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import random
 import sys
@@ -26,7 +25,7 @@ from typing import Any
 
 from Xlib.display import Display as XDisplay
 
-from bench import plan, stats
+from bench import area, plan, stats
 from bench.browser import open_browser, serve_pages
 from bench.procs import SystemFailedError
 from bench.progress import Progress
@@ -37,9 +36,6 @@ from bench.systems.novnc import NoVnc
 from bench.xserver import open_display
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REPORT = REPOSITORY / "docs/performance.md"
-RESULTS = REPOSITORY / "docs/performance/control.json"
-BEGIN, END = "<!-- bench:control:begin -->", "<!-- bench:control:end -->"
 WIDTH_PX, HEIGHT_PX = 1280, 720
 KEYS, QUICK_KEYS = 80, 12
 ROUNDS, QUICK_ROUNDS = 3, 1
@@ -237,7 +233,7 @@ async def _landed(display: Any) -> float | None:
     return None
 
 
-def targets(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+def targets(results: dict[str, Any]) -> list[area.Row]:
     """(target, limit, measured, met)."""
     ours, theirs = results["photon_ms"]["sessioncast"], results["photon_ms"]["novnc"]
     ratio = ours["p50"] / theirs["p50"]
@@ -268,9 +264,7 @@ def targets(results: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
 
 def table(results: dict[str, Any]) -> str:
     """The part of docs/performance.md."""
-    rows = ["| target (720p) | limit | measured | met |", "| --- | --- | --- | --- |"]
-    for name, limit, measured, met in targets(results):
-        rows.append(f"| {name} | {limit} | {measured} | {'yes' if met else '**no**'} |")
+    rows = area.target_table(targets(results))
     flood = results["flood"]
     sent = [count / FLOOD_S for count in flood["messages"]["flood"]]
     cores = flood["agent_cores"]
@@ -281,15 +275,6 @@ def table(results: dict[str, Any]) -> str:
         f"{cores['flood']['mean']:.2f} cores instead of {cores['quiet']['mean']:.2f}."
     )
     return "\n".join(rows)
-
-
-def write_report(results: dict[str, Any]) -> None:
-    """The JSON, and the table between its markers."""
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    text = REPORT.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    REPORT.write_text(f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}")
 
 
 async def run(*, quick: bool) -> dict[str, Any]:
@@ -330,7 +315,7 @@ def main() -> int:
         return 1
     print(table(results))
     if not arguments.quick:
-        write_report(results)
+        area.write("control", "Control", table(results), results)
     return 0
 
 

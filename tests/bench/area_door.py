@@ -22,15 +22,13 @@ from typing import Any
 import aiohttp
 from livekit import rtc
 
+from bench import area
 from bench.progress import Progress
 from bench.stats import percentile
-from support.livekit import REPOSITORY, free_ports, livekit_server
+from support.livekit import free_ports, livekit_server
 from support.redis_server import redis_server
 from support.shim_process import API_KEY, ShimProcess, shim_process
 
-JSON_PATH = REPOSITORY / "docs/performance/door.json"
-TABLE_PATH = REPOSITORY / "docs/performance.md"
-BEGIN, END = "<!-- bench:door:begin -->", "<!-- bench:door:end -->"
 MAX_AT_ONCE = 200  # requests under way; beyond it the shim is too slow and the run says so
 
 
@@ -209,47 +207,32 @@ async def run(plan: Plan, say: Progress) -> dict[str, Any]:
     return found
 
 
-def rows(found: dict[str, Any]) -> list[tuple[str, float, str, bool]]:
+def rows(found: dict[str, Any]) -> list[area.Row]:
     """What is promised: words, limit, measured, met (in memory and in Redis)."""
-    result = []
+    result: list[area.Row] = []
     for key, (words, limit_ms) in TARGETS.items():
         cell, _, figure = key.rpartition("_p")
         values = [found[store][cell][f"p{figure}"] for store in ("memory", "redis")]
         measured = f"{values[0]:.1f} ms, with Redis {values[1]:.1f} ms"
-        result.append((words, limit_ms, measured, all(value <= limit_ms for value in values)))
+        met = all(value <= limit_ms for value in values)
+        result.append((words, f"{limit_ms:.0f} ms", measured, met))
     return result
 
 
 def table(found: dict[str, Any], plan: Plan) -> str:
     """The part of docs/performance.md."""
-    lines = [
-        BEGIN,
-        "",
-        f"{plan.rate_hz:.0f} requests a second for {plan.load_s:.0f} s over "
-        f"{plan.sessions} sessions, each timed from when it was due; reference: "
-        f"`/healthz` at the same rate, p99 {found['memory']['reference']['p99_ms']:.1f} ms.",
-        "",
-        "| target | limit | measured | met |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {words} | {limit_ms:.0f} ms | {measured} | {'yes' if met else 'no'} |"
-        for words, limit_ms, measured, met in rows(found)
-    ]
     failures = sum(cell.get("failures", 0) for cells in found.values() for cell in cells.values())
-    return "\n".join([*lines, "", f"Requests that failed: {failures:.0f}.", "", END])
-
-
-def write(found: dict[str, Any], plan: Plan) -> None:
-    """Both files; the table is put in place of the last one."""
-    JSON_PATH.parent.mkdir(parents=True, exist_ok=True)
-    JSON_PATH.write_text(json.dumps({"plan": vars(plan), "found": found}, indent=1) + "\n")
-    text = TABLE_PATH.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    if not rest:
-        before, after = text.rstrip("\n") + "\n\n## The front door\n\n", "\n"
-    TABLE_PATH.write_text(before + table(found, plan) + after, "utf-8")
+    return "\n".join(
+        [
+            f"{plan.rate_hz:.0f} requests a second for {plan.load_s:.0f} s over "
+            f"{plan.sessions} sessions, each timed from when it was due; reference: "
+            f"`/healthz` at the same rate, p99 {found['memory']['reference']['p99_ms']:.1f} ms.",
+            "",
+            *area.target_table(rows(found)),
+            "",
+            f"Requests that failed: {failures:.0f}.",
+        ]
+    )
 
 
 def main() -> None:
@@ -262,7 +245,8 @@ def main() -> None:
     print(table(found, plan))
     print(json.dumps(found, indent=1))
     if plan is not QUICK:
-        write(found, plan)
+        figures = {"plan": vars(plan), "found": found}
+        area.write("door", "The front door", table(found, plan), figures)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench import plan, stats
-from bench.browser import REPOSITORY, Browser, Viewer
+from bench import area, plan, stats
+from bench.browser import Browser, Viewer
 from bench.sitting import measure, set_up
 from bench.systems.base import System
 from bench.systems.livekit import SESSION, SessioncastShim
@@ -27,7 +27,6 @@ PICTURE_LIMIT_S = 6.0
 SCENES = ("busy", "scroll", "still")
 BLOCKED = "window.RTCPeerConnection = function () { throw new Error('blocked'); };"
 NO_WEBCODECS = "delete window.VideoDecoder;"
-BEGIN, END = "<!-- bench:fallback:begin -->", "<!-- bench:fallback:end -->"
 
 
 class Fallback(SessioncastShim):
@@ -124,16 +123,17 @@ async def run(quick: bool) -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> str:
     """As Markdown: the target, and the three side by side."""
-    lines = ["| target | limit | measured | met |", "|---|---|---|---|"]
+    rows: list[area.Row] = []
     for name in (Fallback.name, FallbackTight.name):
         slowest = max(found[name]["pictures_s"])
-        met = "yes" if slowest <= PICTURE_LIMIT_S else "**no**"
         half = stats.percentile(sorted(found[name]["pictures_s"]), 50)
-        lines.append(
-            f"| {found[name]['title']}: first picture after the tab was opened, slowest of "
-            f"{len(found[name]['pictures_s'])} | ≤ {PICTURE_LIMIT_S:g} s | {slowest:.2f} s "
-            f"(p50 {half:.2f} s) | {met} |"
+        title = (
+            f"{found[name]['title']}: first picture after the tab was opened, slowest of "
+            f"{len(found[name]['pictures_s'])}"
         )
+        limit, measured = f"≤ {PICTURE_LIMIT_S:g} s", f"{slowest:.2f} s (p50 {half:.2f} s)"
+        rows.append((title, limit, measured, slowest <= PICTURE_LIMIT_S))
+    lines = area.target_table(rows)
     lines += ["", "| 720p | scene | p50 / p95 ms | fps | server cores | kb/s |",
               "|---|---|---|---|---|---|"]  # fmt: skip
     for system in found.values():
@@ -148,19 +148,6 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(found: dict[str, Any], *, quick: bool) -> None:
-    """The figures, and the table between its marks."""
-    docs = REPOSITORY / "docs"
-    body = {"quick": quick, "found": found}
-    (docs / "performance" / "fallback.json").write_text(json.dumps(body, indent=1) + "\n")
-    page = docs / "performance.md"
-    text = page.read_text()
-    if BEGIN not in text:
-        text += f"\n## The VNC fallback\n\n{BEGIN}\n{END}\n"
-    head, rest = text.split(BEGIN, 1)
-    page.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END, 1)[1]}")
-
-
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="bench.area_fallback")
@@ -170,7 +157,9 @@ def main() -> int:
     found = asyncio.run(run(arguments.quick))
     print(table(found))
     if not arguments.dry:
-        write(found, quick=arguments.quick)
+        area.write(
+            "fallback", "The VNC fallback", table(found), {"quick": arguments.quick, "found": found}
+        )
     return 0
 
 

@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page
 
+from bench import area
 from bench.progress import Progress
 from bench.soundprobe import (
     Clicker,
@@ -34,7 +35,7 @@ from bench.soundprobe import (
 )
 from bench.stats import percentile, summary
 from support.agent_process import AgentProcess, agent_process, call
-from support.livekit import REPOSITORY, livekit_server
+from support.livekit import livekit_server
 from support.pulse import SoundServer, pulse_server, tone, write_wav
 from support.shim_process import ShimProcess, shim_process
 from support.xserver import Canvas, XServer, x_server
@@ -303,34 +304,22 @@ def targets(found: dict[str, Any]) -> list[Target]:
     ]  # fmt: skip
 
 
-def table(rows: list[Target]) -> str:
-    """As Markdown."""
-    marks = {True: "yes", False: "**no**", None: "-"}
-    lines = ["| target | limit | measured | met |", "|---|---|---|---|"]
-    lines += [f"| {r.name} | {r.limit} | {r.measured} | {marks[r.met]} |" for r in rows]
-    return "\n".join(lines)
-
-
-def write(found: dict[str, Any], quick: bool) -> None:
-    """The figures, and the table between its marks."""
+def publish(found: dict[str, Any], quick: bool) -> None:
+    """Write figures and table."""
     rows = targets(found)
-    docs = REPOSITORY / "docs"
     body = {"quick": quick, "targets": [asdict(row) for row in rows], "found": found}
-    (docs / "performance" / "sound.json").write_text(json.dumps(body, indent=1) + "\n")
-    page = docs / "performance.md"
-    begin, end = "<!-- bench:sound:begin -->", "<!-- bench:sound:end -->"
-    text = page.read_text()
-    if begin not in text:
-        text += f"\n## Sound\n\n{begin}\n{end}\n"
-    head, rest = text.split(begin, 1)
-    tail = rest.split(end, 1)[1]
     both = found["skew"]
     note = (
-        f"\n\nFlash and click: picture p50 {both['picture_ms'].get('p50')} ms, sound p50"
+        f"Flash and click: picture p50 {both['picture_ms'].get('p50')} ms, sound p50"
         f" {both['sound_ms'].get('p50')} ms, {both['pairs']} pairs. While all is silent and watched"
         f" sound takes {found['cost']['silence_cores']} core."
     )
-    page.write_text(f"{head}{begin}\n{table(rows)}{note}\n{end}{tail}")
+    area.write("sound", "Sound", f"{table(rows)}\n\n{note}", body)
+
+
+def table(rows: list[Target]) -> str:
+    """As Markdown."""
+    return "\n".join(area.target_table(astuple(row) for row in rows))
 
 
 def main() -> int:
@@ -342,7 +331,7 @@ def main() -> int:
     found = asyncio.run(measure(QUICK if arguments.quick else Plan()))
     print(table(targets(found)))
     if not arguments.dry:
-        write(found, arguments.quick)
+        publish(found, arguments.quick)
     return 0
 
 

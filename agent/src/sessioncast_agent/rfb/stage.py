@@ -139,12 +139,6 @@ class FallbackStage(Stage):
             if client.letters.open or client in self._on_frames:
                 client.wake()
 
-    def dismiss(self, identity: str) -> None:
-        """This viewer was removed: its connection ends now."""
-        for task in list(self._tasks):
-            if task.get_name() == f"fallback {identity}":
-                task.cancel()
-
     # -- viewers -----------------------------------------------------------------------------
 
     async def _dial(self, body: dict[str, Any]) -> dict[str, Any]:
