@@ -25,6 +25,8 @@ PACKAGES=(
     iproute2 iptables coturn openssl
     # what replicas of the shim share; the tests start their own
     redis-server
+    # a VNC client and a VNC server that the fallback is tested against
+    tigervnc-viewer x11vnc
 )
 
 # Debian's Chromium and its sandbox helper. Where the distribution only has it as a snap (Ubuntu),
@@ -35,5 +37,5 @@ BROWSER_PACKAGES=(chromium chromium-sandbox)
 # is Debian's own; where the distribution only has it as a snap (Ubuntu), setup takes Playwright's build.
 FIREFOX_PACKAGES=(firefox-esr)
 
-# The references of `make bench` (noVNC beside x11vnc); Selkies comes from PyPI.
-BENCH_PACKAGES=(x11vnc novnc websockify)
+# The references of `make bench` (noVNC beside the x11vnc above); Selkies comes from PyPI.
+BENCH_PACKAGES=(novnc websockify)

@@ -1,6 +1,7 @@
-"""The real parts, started once for a module: SFU, shim, X server."""
+"""The real parts, started once for a module: SFU, shim, X server; and what no test may leave."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,22 @@ def shim(sfu: LiveKitServer, module_path: Path) -> Iterator[ShimProcess]:
 def x(module_path: Path) -> Iterator[XServer]:
     with x_server(module_path) as server:
         yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """A test that leaves the LiveKit SDK's events subscribed slows every one after it.
+
+    The SDK hands each event (each decoded frame) to each subscriber; one whose loop is closed
+    costs an error in the log every time, and after a few dozen the callback thread starves
+    the process.
+    """
+    yield
+    ffi = sys.modules.get("livekit.rtc._ffi_client")
+    client = ffi.FfiClient._instance if ffi else None
+    if client is None:
+        return
+    left = [queue for queue, loop, _ in client.queue._subscribers if loop.is_closed()]
+    for queue in left:
+        client.queue.unsubscribe(queue)
+    assert not left, f"the test left {len(left)} stream(s) or room(s) of the SDK open; close them"

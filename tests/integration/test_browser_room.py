@@ -71,6 +71,7 @@ class Operator:
         self.room = notes.room
         self.notes = notes
         self._seq = 0
+        self._topic = ""
 
     async def call(self, method: str, **body: object) -> Any:
         answer = await self.room.local_participant.perform_rpc(
@@ -82,10 +83,11 @@ class Operator:
         return json.loads(answer)
 
     async def send(self, *message: object) -> None:
+        self._topic = self._topic or (await self.call("control.hello"))["topic"]
         await self.room.local_participant.publish_data(
             json.dumps([1, *message]).encode(),
             reliable=True,
-            topic="input",
+            topic=self._topic,
             destination_identities=["agent-web"],
         )
 

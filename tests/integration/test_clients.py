@@ -7,11 +7,11 @@ import shutil
 from typing import Any
 
 import pytest
-from livekit import rtc
 
 from sessioncast_signaling.client import ApiError, Client
 from sessioncast_signaling.roles import ControlAction, Kind, Role, State
 from support.livekit import REPOSITORY
+from support.seat import Seat
 from support.shim_process import API_KEY, ShimProcess
 
 pytestmark = pytest.mark.integration
@@ -43,14 +43,12 @@ async def test_livekits_token_source_works_against_an_offer(shim: ShimProcess) -
     async with Client(shim.url, API_KEY) as cast:
         await cast.create_session("source")
         got = await token_source(shim, "source", roomName="source", participantName="Ana")
-        room = rtc.Room()
-        await asyncio.wait_for(room.connect(got["serverUrl"], got["participantToken"]), 15)
-        try:
-            assert room.name == "source"
-            assert room.local_participant.name == "Ana"
-            assert room.local_participant.attributes["role"] == "observer"
-        finally:
-            await asyncio.wait_for(room.disconnect(), 10)
+        seat = Seat()
+        offer = {"server_url": got["serverUrl"], "participant_token": got["participantToken"]}
+        async with seat.taken(offer):
+            assert seat.room.name == "source"
+            assert seat.room.local_participant.name == "Ana"
+            assert seat.room.local_participant.attributes["role"] == "observer"
         refused = await token_source(shim, "source", participantIdentity="agent-source")
         assert "422" in refused["error"]
 

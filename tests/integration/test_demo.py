@@ -157,8 +157,13 @@ def test_up_it_shows_a_live_session_and_down_it_leaves_nothing(start_demo: Start
     for pid in result["pids"].values():
         os.kill(pid, 0)
 
-    session = call("GET", f"{result['api_url']}/api/v1/sessions/first", result["api_key"])
-    assert session["state"] == "live"
+    ends = time.monotonic() + 5
+    while True:  # live is known a moment before the size is
+        session = call("GET", f"{result['api_url']}/api/v1/sessions/first", result["api_key"])
+        assert session["state"] == "live"
+        if session["size_px"] or time.monotonic() > ends:
+            break
+        time.sleep(0.05)
     assert session["size_px"] == [1024, 768]
     with urllib.request.urlopen(result["viewer_url"], timeout=10) as page:
         assert page.status == 200

@@ -18,6 +18,7 @@ from livekit.protocol import models as api_models
 
 from sessioncast_signaling.agentrpc import EnvelopeRefusedError, verify
 from support.livekit import LiveKitServer, livekit_server
+from support.seat import Seat
 from support.shim_process import API_KEY, ENROLL_KEY, ShimProcess, shim_process
 
 pytestmark = pytest.mark.integration
@@ -65,13 +66,9 @@ async def api_of(shim: ShimProcess) -> AsyncIterator[Api]:
 
 @contextlib.asynccontextmanager
 async def joined(url: str, token: str) -> AsyncIterator[rtc.Room]:
-    room = rtc.Room()
-    options = rtc.RoomOptions(auto_subscribe=True)
-    await asyncio.wait_for(room.connect(url, token, options), DEADLINE_S)
-    try:
-        yield room
-    finally:
-        await asyncio.wait_for(room.disconnect(), DEADLINE_S)
+    seat = Seat()
+    async with seat.taken({"server_url": url, "participant_token": token}):
+        yield seat.room
 
 
 async def eventually(

@@ -11,6 +11,7 @@ from livekit import rtc
 
 from support.agent_process import call
 from support.pulse import RATE_HZ, Signal
+from support.seat import Seat
 from support.shim_process import ShimProcess
 from support.viewer import eventually
 
@@ -55,9 +56,8 @@ async def listener(
     """Join and listen to everything that the agent publishes."""
     path = f"/sessions/{session}/webrtc/offer"
     offer = await asyncio.to_thread(call, shim, "POST", path, {"role": role})
-    room = rtc.Room()
-    notes = Listener(room, offer["identity"])
-    pumps: set[asyncio.Task[None]] = set()
+    seat = Seat()
+    notes = Listener(seat.room, offer["identity"])
 
     async def pump(name: str, track: rtc.Track) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=channels)
@@ -70,38 +70,21 @@ async def listener(
         finally:
             await stream.aclose()
 
-    async def see(track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track)
-        try:
-            async for _ in stream:
-                notes.frames += 1
-        finally:
-            await stream.aclose()
+    def see(_: rtc.VideoFrame) -> None:
+        notes.frames += 1
 
     def subscribed(
         track: rtc.Track, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant
     ) -> None:
-        if who.identity != f"agent-{session}":
-            return
-        audio = track.kind == rtc.TrackKind.KIND_AUDIO
-        work = pump(publication.name, track) if audio else see(track)
-        pumps.add(asyncio.get_running_loop().create_task(work))
+        if who.identity == f"agent-{session}" and track.kind == rtc.TrackKind.KIND_AUDIO:
+            seat.start(pump(publication.name, track))
 
     async def read(reader: rtc.TextStreamReader) -> None:
         text = await reader.read_all()
         notes.captions.append((text, dict(reader.info.attributes or {})))
 
-    def caption(reader: rtc.TextStreamReader, _: str) -> None:
-        pumps.add(asyncio.get_running_loop().create_task(read(reader)))
-
-    room.on("track_subscribed", subscribed)
-    room.register_text_stream_handler("captions", caption)
-    await room.connect(offer["server_url"], offer["participant_token"])
-    try:
+    seat.show_video(see)
+    seat.room.on("track_subscribed", subscribed)
+    seat.room.register_text_stream_handler("captions", lambda reader, _: seat.start(read(reader)))
+    async with seat.taken(offer):
         yield notes
-    finally:
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(room.disconnect(), 5)

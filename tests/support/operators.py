@@ -14,6 +14,7 @@ from livekit.rtc._proto.ffi_pb2 import FfiRequest
 from livekit.rtc._utils import get_address
 
 from support.agent_process import call
+from support.seat import Seat
 from support.shim_process import ShimProcess
 from support.viewer import eventually
 
@@ -158,9 +159,8 @@ async def operator(
     asked_at = time.monotonic()
     body = {"role": role, **offer_fields}
     offer = await asyncio.to_thread(call, shim, "POST", f"/sessions/{session}/webrtc/offer", body)
-    room = rtc.Room()
-    me = Operator(room, f"agent-{session}", offer["identity"], asked_at)
-    readers: set[asyncio.Task[None]] = set()
+    seat = Seat()
+    me = Operator(seat.room, f"agent-{session}", offer["identity"], asked_at)
 
     def data(packet: rtc.DataPacket) -> None:
         if packet.topic in {"notice", "presence", "clipboard", "cursor"}:
@@ -171,20 +171,15 @@ async def operator(
         me.streams.append((reader.info.topic, reader.info.mime_type, content))
 
     def stream(reader: rtc.ByteStreamReader, _: str) -> None:
-        task = asyncio.get_running_loop().create_task(read(reader))
-        readers.add(task)
-        task.add_done_callback(readers.discard)
+        seat.start(read(reader))
 
-    room.on("data_received", data)
-    room.register_byte_stream_handler("clipboard", stream)
-    room.register_byte_stream_handler("screenshot", stream)
-    options = rtc.RoomOptions(auto_subscribe=False)
-    await room.connect(offer["server_url"], offer["participant_token"], options)
-    if hello:
-        me.topic = (await me.call("control.hello"))["topic"]
-    try:
-        yield me
-    finally:
-        await me.stop_beating()
-        with contextlib.suppress(TimeoutError, RuntimeError):
-            await asyncio.wait_for(room.disconnect(), 5)
+    seat.room.on("data_received", data)
+    seat.room.register_byte_stream_handler("clipboard", stream)
+    seat.room.register_byte_stream_handler("screenshot", stream)
+    async with seat.taken(offer, auto_subscribe=False):
+        if hello:
+            me.topic = (await me.call("control.hello"))["topic"]
+        try:
+            yield me
+        finally:
+            await me.stop_beating()

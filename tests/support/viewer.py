@@ -10,6 +10,7 @@ import numpy as np
 from livekit import rtc
 
 from support.agent_process import call
+from support.seat import Seat
 from support.shim_process import ShimProcess
 from support.xserver import Luma
 
@@ -80,30 +81,10 @@ async def viewer(shim: ShimProcess, session: str, role: str = "observer") -> Asy
     asked_at = time.monotonic()
     path = f"/sessions/{session}/webrtc/offer"
     offer = await asyncio.to_thread(call, shim, "POST", path, {"role": role})
-    room = rtc.Room()
-    notes = Viewer(room, asked_at)
-    pumps: set[asyncio.Task[None]] = set()
-
-    async def pump(track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
-        try:
-            async for event in stream:
-                notes.seen(event.frame)
-        finally:
-            await stream.aclose()
-
-    def subscribed(track: rtc.Track, *_: object) -> None:
-        pumps.add(asyncio.get_running_loop().create_task(pump(track)))
-
-    room.on("track_subscribed", subscribed)
-    room.on("data_received", lambda packet: notes.data.append((packet.topic, packet.data)))
-    await room.connect(offer["server_url"], offer["participant_token"])
-    notes.connected_at = time.monotonic()
-    try:
+    seat = Seat()
+    notes = Viewer(seat.room, asked_at)
+    seat.show_video(notes.seen)
+    seat.room.on("data_received", lambda packet: notes.data.append((packet.topic, packet.data)))
+    async with seat.taken(offer):
+        notes.connected_at = time.monotonic()
         yield notes
-    finally:
-        for task in pumps:
-            task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(room.disconnect(), 5)

@@ -125,14 +125,12 @@ async def test_there_is_exactly_one_pointer_on_each_page(browsers: Browsers, des
         await ana.page.mouse.move(*await at(ana, 600, 300))
         await ana.page.mouse.move(*await at(ana, 620, 300))
         one = {"drawn": False, "worn": True}
-        await ana.page.wait_for_function(
-            "document.querySelector('.picture-frame').style.cursor.includes('blob:')"
-        )
+        await ana.until("document.querySelector('.picture-frame').style.cursor.includes('blob:')")
         assert await pointers(ana) == one
         assert await pointers(bob) == {"drawn": True, "worn": False}
         # It goes with the operator's hand.
         x, _ = await at(bob, 620, 300)
-        await bob.page.wait_for_function(
+        await bob.until(
             """(wanted) => {
               const frame = document.querySelector('.picture-frame').getBoundingClientRect();
               const pointer = document.querySelector('.remote-cursor').getBoundingClientRect();
@@ -181,7 +179,7 @@ async def test_a_request_is_answered_from_the_card_and_focus_stays_in_the_sessio
             await ana.page.keyboard.down(key)
         for key in ("Shift", "Alt", "Control"):
             await ana.page.keyboard.up(key)
-        await ana.page.wait_for_function("document.activeElement.closest('.ask') !== null")
+        await ana.until("document.activeElement.closest('.ask') !== null")
         await ana.page.keyboard.press("Enter")
         await stance(cem, "yours")
         await stance(ana, "others")
@@ -292,7 +290,7 @@ async def test_the_clipboard_goes_both_ways(browsers: Browsers, desk: Desk) -> N
         # Out: what a program copies is in this browser's clipboard.
         copied = "from the session: ça va"
         await asyncio.to_thread(xclip, desk, "-in", text=copied)
-        await ana.page.wait_for_function(
+        await ana.until(
             "(copied) => navigator.clipboard.readText().then((text) => text === copied)", arg=copied
         )
         await clean(ana)
@@ -365,9 +363,7 @@ async def test_the_desktop_fits_the_window_when_asked(browsers: Browsers, desk: 
     # It follows the window.
     await ana.page.set_viewport_size({"width": 900, "height": 640})
     await eventually(lambda: "dimensions:    900x" in size(), "the window's size")
-    await ana.page.wait_for_function(
-        "document.querySelector('video').videoWidth === 900", timeout=DEADLINE_S * 1000
-    )
+    await ana.until("document.querySelector('video').videoWidth === 900", within_s=DEADLINE_S)
 
 
 async def test_an_observer_whose_link_allows_it_asks_and_is_given_control(

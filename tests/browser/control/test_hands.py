@@ -58,7 +58,7 @@ async def test_a_locked_pointer_moves_by_distances(browsers: Browsers, desk: Des
         await eventually(lambda: "root:(400,300)" in events(), "the click")
         await click_bar(ana, "Keys")
         await ana.page.get_by_role("menuitem", name="Lock the pointer").click()
-        await ana.page.wait_for_function("document.pointerLockElement !== null")
+        await ana.until("document.pointerLockElement !== null")
         # Nobody's own pointer is seen then: the session's is drawn.
         await ana.page.wait_for_selector(".remote-cursor", state="visible")
         # On its way to the menu the pointer has left the window: back, by a distance.
@@ -69,7 +69,7 @@ async def test_a_locked_pointer_moves_by_distances(browsers: Browsers, desk: Des
         await ana.page.mouse.up()
         await eventually(lambda: "ButtonRelease" in events()[before:], "a click where it is")
         await ana.page.evaluate("document.exitPointerLock()")
-        await ana.page.wait_for_function("document.pointerLockElement === null")
+        await ana.until("document.pointerLockElement === null")
 
 
 async def test_input_to_photon_is_measured_while_the_statistics_are_open(

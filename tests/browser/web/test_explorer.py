@@ -287,8 +287,8 @@ async def test_a_page_that_the_shim_knows_needs_no_route_of_its_own_and_others_g
         with static_site(known, html), static_site(unknown, html):
             guest = await browsers.guest()
             await guest.page.goto(f"http://127.0.0.1:{known}/")
-            await guest.page.wait_for_function(
-                "document.querySelector('session-view').state === 'live'", timeout=20_000
+            await guest.until(
+                "document.querySelector('session-view').state === 'live'", within_s=20
             )
             stranger = await browsers.guest()
             await stranger.page.goto(f"http://127.0.0.1:{unknown}/")

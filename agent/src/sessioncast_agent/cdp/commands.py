@@ -52,17 +52,18 @@ async def run_command(on: Commanded, name: str, arguments: dict[str, Any]) -> di
     tabs = on.tabs
     if tabs is None:
         raise BrowserRefused("the browser is away; it is tried again")
-    if name == "tabs.open":
-        await tabs.open(complete(_text(arguments, "url") if arguments.get("url") else ""))
-        return {"ok": True}
-    if name in {"tabs.close", "tabs.activate"}:
-        tab = tabs.find(_text(arguments, "id", 64))
-        if name == "tabs.close":
-            await tabs.close(tab)
-        else:
-            tabs.show(tab)
-        return {"ok": True}
-    active = tabs.active
+    async with tabs.switching:  # what is asked right after "new tab" is meant for the new one
+        if name == "tabs.open":
+            await tabs.open(complete(_text(arguments, "url") if arguments.get("url") else ""))
+            return {"ok": True}
+        if name in {"tabs.close", "tabs.activate"}:
+            tab = tabs.find(_text(arguments, "id", 64))
+            if name == "tabs.close":
+                await tabs.close(tab)
+            else:
+                tabs.show(tab)
+            return {"ok": True}
+        active = tabs.active
     if active is None:
         raise BrowserRefused("no page is open")
     await _on_page(active, name, arguments)

@@ -7,6 +7,7 @@ shown before it comes back; a browser never stays without a tab.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MAX_TABS = 30
 SETTLE_S = 0.3
+ATTACH_WAIT_S = 3.0
 _PAGES = [{"type": "page"}]
 
 
@@ -32,7 +34,9 @@ class Tabs:
         self._by_session: dict[str, Tab] = {}
         self._order: list[Tab] = []  # by their last showing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ready: dict[str, asyncio.Event] = {}  # by target: prepared for its first request
         self._settled = False
+        self.switching = asyncio.Lock()  # held while which tab is shown is being changed
         self.active: Tab | None = None
 
     @property
@@ -121,7 +125,7 @@ class Tabs:
             self.show(front)
 
     async def open(self, url: str) -> None:
-        """A new tab. Raises BrowserRefused."""
+        """A new tab, shown when this returns. Raises BrowserRefused."""
         self._not_alone()
         if refusal := self._host.policy.refusal(url):
             raise BrowserRefused(refusal)
@@ -131,9 +135,12 @@ class Tabs:
         if self.active is not None and self.active.context:
             params["browserContextId"] = self.active.context
         try:
-            await self._connection.send("Target.createTarget", params)
+            made = await self._connection.send("Target.createTarget", params)
         except BrowserRefused:  # the default context has an id that must not be named
-            await self._connection.send("Target.createTarget", {"url": url})
+            made = await self._connection.send("Target.createTarget", {"url": url})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ATTACH_WAIT_S):
+                await self._ready_event(made["targetId"]).wait()
 
     async def close(self, tab: Tab) -> None:
         """Ask a tab to close; the last one leaves a blank one behind. Raises BrowserRefused."""
@@ -149,9 +156,13 @@ class Tabs:
         for tab in list(self.all):
             tab.closed()
         self._by_session.clear()
+        self._ready.clear()
         self.active = None
 
     # -- helpers -----------------------------------------------------------------------------
+
+    def _ready_event(self, target: str) -> asyncio.Event:
+        return self._ready.setdefault(target, asyncio.Event())
 
     def _not_alone(self) -> None:
         if self._host.page_only:
@@ -175,6 +186,7 @@ class Tabs:
                 await tab.prepare()
             except (BrowserRefused, BrowserLost) as error:
                 log.debug("a new tab was not ready: %s", error)
+            self._ready_event(tab.id).set()
 
         self._run(prepare())
         if new:
@@ -185,6 +197,7 @@ class Tabs:
         if tab is None:
             return
         self._by_session.pop(tab.session, None)
+        self._ready.pop(tab.id, None)
         if tab in self._order:
             self._order.remove(tab)
         tab.closed()

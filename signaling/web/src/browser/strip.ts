@@ -21,7 +21,7 @@ const nameOf = (tab: Tab): string => (tab.title === 'about:blank' ? '' : tab.tit
 
 export function strip(on: StripHandlers): Strip {
   const tabs = h('div', { class: 'browser-tabs', attrs: { role: 'tablist', 'aria-label': 'Tabs of the browser' } });
-  const add = button({ label: 'New tab', icon: 'plus', class: 'quiet', onClick: () => on.call('tabs.open') });
+  const add = button({ label: 'New tab', icon: 'plus', class: 'quiet', onClick: open });
   const back = button({ label: 'Back', icon: 'back', class: 'quiet', onClick: () => on.call('page.back') });
   const forward = button({ label: 'Forward', icon: 'forward', class: 'quiet', onClick: () => on.call('page.forward') });
   const reload = button({ label: 'Reload', icon: 'refresh', class: 'quiet', onClick: () => on.call(loading ? 'page.stop' : 'page.reload') });
@@ -33,6 +33,13 @@ export function strip(on: StripHandlers): Strip {
   let loading = false;
   let shown: BrowserState | null = null;
   let activeUrl = '';
+
+  /** As in any browser, the address of a new tab is what one types next. */
+  function open(): void {
+    on.call('tabs.open');
+    address.value = '';
+    address.focus();
+  }
 
   function go(): void {
     const url = address.value.trim();
