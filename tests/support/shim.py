@@ -76,6 +76,7 @@ class FakeSfu:
     answer: Callable[[str, dict[str, Any]], dict[str, Any]] = answer_well
     calls: list[str] = field(default_factory=list)
     rpcs: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    allowed: list[tuple[str, bool]] = field(default_factory=list)
     on_call: Callable[[str], Any] = lambda name: None
 
     def _called(self, what: str) -> None:
@@ -113,6 +114,10 @@ class FakeSfu:
         self._called("raise_to_operator")
         if identity not in self.rooms.get(name, {}):
             raise SfuNotFoundError("GetParticipant: not_found")
+
+    async def allow_data(self, name: str, identity: str, allowed: bool) -> None:
+        self._called("allow_data")
+        self.allowed.append((identity, allowed))
 
     async def rooms_now(self) -> dict[str, int]:
         self._called("rooms")

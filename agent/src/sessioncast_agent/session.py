@@ -150,6 +150,7 @@ class AgentSession:
         settings = self._settings
         tokens = token_source(settings.tokens, settings.session, self._clock)
         self._herald.report = tokens.report
+        self._control.desk.floods.mute = tokens.mute
         try:
             await asyncio.to_thread(self._backend.start, self._video.frames)
             self._video.start()

@@ -75,6 +75,15 @@ class AgentState(StrictRequest):
     attributes: dict[AttributeName, AttributeValue] = Field(max_length=MAX_ATTRIBUTES)
 
 
+class AgentMute(StrictRequest):
+    """Who may send no data for now, or again."""
+
+    model_config = example(identity="viewer-2f00c1a9d7e3b45f60718293", muted=True)
+
+    identity: str = Field(min_length=1, max_length=128)
+    muted: bool
+
+
 def as_control_answer(answer: dict[str, Any]) -> ControlAnswer:
     """Check what an agent has answered; raises ValidationError."""
     return ControlAnswer.model_validate(answer)

@@ -82,6 +82,11 @@ class Sfu(Protocol):
         """Let an observer who is connected speak and steer; raises SfuNotFoundError."""
         ...
 
+    async def allow_data(self, name: str, identity: str, allowed: bool) -> None:
+        """Take the right to send data, or give it back to one who may steer; no error when the
+        participant is not there."""
+        ...
+
     async def rooms_now(self) -> dict[str, int]:
         """Return all rooms and how many are connected to each; the numbers are seconds late."""
         ...
@@ -197,6 +202,25 @@ class LiveKitSfu:
             models.ParticipantInfo,
             grants,
         )
+
+    async def allow_data(self, name: str, identity: str, allowed: bool) -> None:
+        """See Sfu."""
+        grants = api.VideoGrants(room_admin=True, room=name)
+        who = room.RoomParticipantIdentity(room=name, identity=identity)
+        try:
+            found = await self._call("GetParticipant", who, models.ParticipantInfo, grants)
+            may_steer = found.attributes.get("role") in {Role.OPERATOR.value, Role.ADMIN.value}
+            if allowed and not may_steer:
+                return
+            permission = models.ParticipantPermission()
+            permission.CopyFrom(found.permission)
+            permission.can_publish_data = allowed
+            update = room.UpdateParticipantRequest(
+                room=name, identity=identity, permission=permission
+            )
+            await self._call("UpdateParticipant", update, models.ParticipantInfo, grants)
+        except SfuNotFoundError:
+            return
 
     async def rooms_now(self) -> dict[str, int]:
         """See Sfu."""

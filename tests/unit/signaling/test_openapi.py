@@ -36,6 +36,7 @@ ROUTES = {
     ("delete", "/api/v1/sessions/{session}/participants/{identity}"),
     ("post", "/api/v1/sessions/{session}/control"),
     ("post", "/api/v1/sessions/{session}/agent/state"),
+    ("post", "/api/v1/sessions/{session}/agent/mute"),
     ("get", "/api/v1/time"),
     ("get", "/healthz"),
     ("get", "/readyz"),

@@ -339,6 +339,19 @@ async def test_agents_report_what_has_changed() -> None:
         await shim.problem("invalid-request", 422, "POST", state, json=big, key=credential("demo"))
 
 
+async def test_an_agent_silences_who_floods_it_in_its_own_session() -> None:
+    async with running_shim() as shim:
+        await shim.create()
+        mute, body = f"{DEMO}/agent/mute", {"identity": "viewer-1", "muted": True}
+        await shim.call("POST", mute, body, key=credential("demo"), status=204)
+        body = {"identity": "viewer-1", "muted": False}
+        await shim.call("POST", mute, body, key=credential("demo"), status=204)
+        assert shim.sfu.allowed == [("viewer-1", False), ("viewer-1", True)]
+        for key in (None, credential("other"), "sck_unit-tests-0123456789abcdef"):
+            await shim.problem("credential-refused", 401, "POST", mute, json=body, key=key)
+        assert len(shim.sfu.allowed) == 2
+
+
 async def test_the_list_of_a_thousand_sessions_asks_only_about_rooms_with_people() -> None:
     async with running_shim() as shim:
         for number in range(1_000):

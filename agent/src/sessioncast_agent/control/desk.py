@@ -24,6 +24,7 @@ from sessioncast_agent.audience import Person
 from sessioncast_agent.backend import SessionBackend
 from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.config import ControlSettings
+from sessioncast_agent.control.floods import FLOODED, Floods
 from sessioncast_agent.control.hands import Hands, Sequence, is_bare_move
 from sessioncast_agent.control.lease import (
     NOT_ALLOWED,
@@ -84,6 +85,7 @@ class ControlDesk(Stage):
         self.complaints = Complaints()
         self._hands = Hands()
         self._inboxes = Inboxes()
+        self.floods = Floods(self._flooded)
         self._sequences: dict[str, Sequence] = {}
         self._notices: dict[str, Bucket] = {}
         self._scheduled: set[str] = set()
@@ -168,12 +170,12 @@ class ControlDesk(Stage):
         self._apply(lambda person, _: self.lease.set_mode(person, Mode(mode)), identity)
         return {"mode": mode}
 
-    def leave(self, identity: str) -> None:
+    def leave(self, identity: str, reason: str = "it left") -> None:
         """Its connection has ended (the fallback's; the room's own news come by themselves)."""
         self._inboxes.forget(identity)
         self._sequences.pop(identity, None)
         self.outbox.gone(identity)
-        self._changed(self.lease.gone(identity, monotonic_us()))
+        self._changed(self.lease.gone(identity, monotonic_us(), reason))
 
     def ban(self, identity: str) -> None:
         """Removed for good: nothing of it is read any more."""
@@ -275,11 +277,19 @@ class ControlDesk(Stage):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See Stage."""
-        sender = self.people.sender(topic, identity, monotonic_us())
-        if sender is not None:
+        now_us = monotonic_us()
+        sender = self.people.sender(topic, identity, now_us)
+        if sender and sender in self.people and self.floods.drops(sender, now_us):
+            self._counters.input_dropped += 1
+        elif sender is not None:
             self.act(sender, (payload,))
 
     # -- packets -------------------------------------------------------------------------------
+
+    def _flooded(self, identity: str) -> None:
+        self._complain("a flood")
+        self.leave(identity, "too much was sent at once")
+        self.outbox.tell(NOTICE, ["refused", "input", FLOODED], [identity])
 
     def _drain(self, identity: str) -> None:
         self._scheduled.discard(identity)

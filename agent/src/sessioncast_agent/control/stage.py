@@ -29,6 +29,7 @@ class Control:
         self.clipboard = ClipboardDesk(self.desk, place, calls, settings.clipboard)
         self.stages: list[Stage] = [
             self.desk,
+            self.desk.floods,
             ControlVerbs(self.desk, place, calls),
             self.clipboard,
         ]

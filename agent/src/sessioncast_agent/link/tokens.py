@@ -40,6 +40,9 @@ class TokenSource(Protocol):
     async def report(self, attributes: dict[str, str]) -> None:
         """Tell whoever gave the token what is going on; raises AgentError."""
 
+    async def mute(self, identity: str, muted: bool) -> None:
+        """Take a viewer's right to send data, or give it back; raises AgentError."""
+
     async def close(self) -> None:
         """Release connections."""
 
@@ -75,6 +78,9 @@ class FixedToken:
 
     async def report(self, attributes: dict[str, str]) -> None:
         """Nobody to tell."""
+
+    async def mute(self, identity: str, muted: bool) -> None:
+        """Nobody to ask."""
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -113,6 +119,11 @@ class ShimTokens:
         """POST …/agent/state."""
         path = f"/sessions/{self._session}/agent/state"
         await self._post(path, self._credential, {"attributes": attributes})
+
+    async def mute(self, identity: str, muted: bool) -> None:
+        """POST …/agent/mute."""
+        path = f"/sessions/{self._session}/agent/mute"
+        await self._post(path, self._credential, {"identity": identity, "muted": muted})
 
     async def close(self) -> None:
         """Close the HTTP connections."""

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 WAITING = 20_000
 RETRY_S = 0.5
 BUTTONS = {Button.LEFT: 1, Button.MIDDLE: 2, Button.RIGHT: 3, Button.BACK: 8, Button.FORWARD: 9}
+POINTER_MASKS = {1: X.Button1Mask, 2: X.Button2Mask, 3: X.Button3Mask}
 _RELEASE = object()
 
 
@@ -55,6 +56,18 @@ class _Hand:
         self._buttons: set[int] = set()
         self._wheel = WheelClicks()
         self._touch = TouchPointer()
+        self._lift_leftovers()
+
+    def _lift_leftovers(self) -> None:
+        """An agent that was killed has left its keys and buttons down, for every program to see."""
+        for index, byte in enumerate(self._display.query_keymap()):
+            for bit in range(8):
+                if byte >> bit & 1:
+                    xtest.fake_input(self._display, X.KeyRelease, index * 8 + bit)
+        mask = self._display.screen().root.query_pointer().mask
+        for number, bit in POINTER_MASKS.items():
+            if mask & bit:
+                self._button(number, down=False)
 
     def do(self, event: InputEvent) -> None:
         match event:
@@ -120,7 +133,8 @@ class X11Input:
         self._thread = threading.Thread(target=self._run, name="sc-input", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin, with what a killed agent may have left down; returns at once."""
+        self._queue.append(_RELEASE)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

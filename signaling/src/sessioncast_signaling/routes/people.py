@@ -14,7 +14,7 @@ from ..credentials import is_agent_credential
 from ..errors import Problem, unauthorized
 from ..ids import is_session_id
 from ..models import SessionPath
-from ..models_people import AgentState, ControlAnswer, ControlRequest, as_control_answer
+from ..models_people import AgentMute, AgentState, ControlAnswer, ControlRequest, as_control_answer
 from ..services import Services
 from ..sfu import participant_of
 from .common import CallerDep, ServicesDep, agent_scheme, bearer_or_refused, problems
@@ -88,12 +88,37 @@ async def agent_state(
     _: Annotated[Any, Security(agent_scheme)],
 ) -> Response:
     """Say what has changed, for lists and listeners; only a hint, the room is the truth."""
-    presented = bearer_or_refused(request)
-    if not is_agent_credential(parts.settings.api_secret, session, presented):
-        raise await parts.limits.failure(request, unauthorized("credential-refused"))
+    await _agent_only(session, request, parts)
     await parts.sessions.adopt(session)  # a shim that has forgotten it is told so
     await parts.store.publish("state", session, body.attributes)
     return Response(status_code=204)
+
+
+@router.post(
+    "/sessions/{session}/agent/mute",
+    status_code=204,
+    response_class=Response,
+    responses=problems(401, 404, 410, 413, 415, 422, 503),
+    tags=["agent"],
+)
+async def agent_mute(
+    session: SessionPath,
+    body: AgentMute,
+    request: Request,
+    parts: ServicesDep,
+    _: Annotated[Any, Security(agent_scheme)],
+) -> Response:
+    """Silence a viewer who floods the agent: the SFU drops what it sends until it is let again."""
+    await _agent_only(session, request, parts)
+    await parts.sessions.running(session)
+    await parts.sfu.allow_data(session, body.identity, not body.muted)
+    return Response(status_code=204)
+
+
+async def _agent_only(session: str, request: Request, parts: Services) -> None:
+    presented = bearer_or_refused(request)
+    if not is_agent_credential(parts.settings.api_secret, session, presented):
+        raise await parts.limits.failure(request, unauthorized("credential-refused"))
 
 
 @router.post("/livekit/webhook", include_in_schema=False)
