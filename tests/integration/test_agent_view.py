@@ -64,7 +64,8 @@ async def test_after_an_unwatched_time_ten_of_ten_see_the_present_picture_in_a_s
         # a second look, once it is unwatched again, tells a hiccup of a busy machine from a flaw
         slow = [session for session in sessions if took[session] > JOIN_TARGET_S]
         assert len(slow) <= 2, took
-        await asyncio.sleep(8.0)
+        if slow:
+            await asyncio.sleep(8.0)
         for session in slow:
             assert await join_sees(shim, session, screen, old) <= JOIN_TARGET_S, took
         assert max(took.values()) < 3 * JOIN_TARGET_S, took

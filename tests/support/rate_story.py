@@ -22,8 +22,8 @@ from support.viewer import Viewer, viewer
 from support.xserver import Canvas, XServer
 
 NARROW = "3mbit"  # carries every picture twice: from the agent to the SFU and on to the viewer
-PHASE_S = 14.0
-SETTLE_S = 6.0
+PHASE_S = 11.0
+SETTLE_S = 5.0
 
 
 def narrow_link() -> None:

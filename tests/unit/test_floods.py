@@ -1,12 +1,15 @@
 """What counts as a flood, and what is done about it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from sessioncast_agent.control import floods
 from sessioncast_agent.control.floods import FloodGauge, Floods
 from sessioncast_agent.errors import LinkLost
+from sessioncast_agent.usage import Counters
 
 pytestmark = pytest.mark.unit
 
@@ -36,41 +39,59 @@ def test_what_people_and_their_pages_send_is_none(per_s: int, burst: int) -> Non
     assert first_over(per_s, 60, burst=burst) is None
 
 
+@asynccontextmanager
+async def running(found: list[tuple[str, str]], known: str = "viewer-1") -> AsyncIterator[Floods]:
+    def on_flood(topic: str, identity: str) -> str:
+        found.append((topic, identity))
+        return known
+
+    watch = Floods(on_flood, Counters())
+    task = asyncio.get_running_loop().create_task(watch.run())
+    await asyncio.sleep(0)
+    try:
+        yield watch
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_the_sender_is_silenced_and_heard_again_though_the_shim_was_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(floods, "REST_S", 0.05)
     monkeypatch.setattr(floods, "RETRY_S", 0.01)
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     told: list[tuple[str, bool]] = []
-    again = asyncio.Event()
 
     async def mute(identity: str, muted: bool) -> None:
         told.append((identity, muted))
         if told.count((identity, False)) == 1:
             raise LinkLost("the shim does not answer")
-        if not muted:
-            again.set()
 
-    watch = Floods(found.append)
-    watch.mute = mute
-    dropped = [watch.drops("viewer-1", 1) for _ in range(5_000)]
-    assert dropped.index(True) == floods.LIMITS[0][1]
-    assert all(dropped[dropped.index(True) :])
-    assert found == ["viewer-1"], "said once"
-    assert not watch.drops("viewer-2", 1), "nobody else is meant"
-    async with asyncio.timeout(5):
-        await again.wait()
-    await asyncio.sleep(0)
-    assert told == [("viewer-1", True), ("viewer-1", False), ("viewer-1", False)]
-    assert not watch.drops("viewer-1", 1)
+    async with running(found) as watch:
+        watch.mute = mute
+        seen = [watch.admits("input", "viewer-1") for _ in range(5_000)]
+        assert seen.index(False) == floods.LIMITS[0][1]
+        assert not any(seen[seen.index(False) :])
+        assert watch.admits("input", "viewer-2"), "nobody else is meant"
+        async with asyncio.timeout(5):
+            while not watch.admits("input", "viewer-1"):  # noqa: ASYNC110 - a test's wait
+                await asyncio.sleep(0.01)
+        assert found == [("input", "viewer-1")], "said once"
+        assert told == [("viewer-1", True), ("viewer-1", False), ("viewer-1", False)]
+        assert watch._counters.input_dropped >= 5_000 - floods.LIMITS[0][1]
 
 
-async def test_without_a_shim_it_is_only_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_one_whom_the_sfu_does_not_name_its_topic_is_silenced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(floods, "REST_S", 0.01)
-    watch = Floods(lambda _: None)
-    for _ in range(2_000):
-        watch.drops("viewer-1", 1)
-    assert watch.drops("viewer-1", 1)
-    await asyncio.sleep(0.1)
-    assert not watch.drops("viewer-1", 1)
+    found: list[tuple[str, str]] = []
+    async with running(found, known="") as watch:
+        for _ in range(2_000):
+            watch.admits("input.secret", "")
+        assert not watch.admits("input.secret", "")
+        assert watch.admits("input.another", "")
+        await asyncio.sleep(0.1)
+        assert watch.admits("input.secret", "")
+        assert found == [("input.secret", "")]

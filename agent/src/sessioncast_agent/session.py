@@ -18,7 +18,7 @@ from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorImage, CursorPosition
 from sessioncast_agent.clocks import SharedClock, monotonic_us, rfc3339
 from sessioncast_agent.config import AgentSettings, CursorMode
-from sessioncast_agent.control.desk import Place
+from sessioncast_agent.control.place import Place
 from sessioncast_agent.control.stage import Control
 from sessioncast_agent.errors import CaptureFailed, SessionEnded
 from sessioncast_agent.health import health_server
@@ -326,6 +326,10 @@ class AgentSession:
         self._audience.left(identity)
         self._stages.participant_left(identity)
         self._audience_changed()
+
+    def admits(self, topic: str, identity: str) -> bool:
+        """See RoomGuest."""
+        return self._control.desk.floods.admits(topic, identity)
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See RoomGuest."""

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sessioncast_agent.audience import Person
@@ -172,6 +172,7 @@ places = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=4)
 
 
 @given(st.lists(st.tuples(phases, places), max_size=30))
+@example([("start", [(0, 13)]), ("move", [(0, 0)]), ("start", [(0, 0)])])
 def test_touch_never_leaves_the_button_down(story: list[tuple[str, list[tuple[int, int]]]]) -> None:
     fingers, down = TouchPointer(), False
     for phase, spots in [*story, ("cancel", [])]:

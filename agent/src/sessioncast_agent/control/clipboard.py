@@ -20,9 +20,10 @@ from sessioncast_agent.control.calls import (
     Body,
     Calls,
 )
-from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.desk import ControlDesk
 from sessioncast_agent.control.limits import Bucket
 from sessioncast_agent.control.outbox import CLIPBOARD, NOTICE
+from sessioncast_agent.control.place import Place
 from sessioncast_agent.errors import AgentError, ControlRefused
 from sessioncast_agent.inputs import Clip
 from sessioncast_agent.stages import RpcHandler, Stage

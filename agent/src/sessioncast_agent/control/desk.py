@@ -14,14 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from livekit import rtc
 
 from sessioncast_agent.audience import Person
-from sessioncast_agent.backend import SessionBackend
 from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.config import ControlSettings
 from sessioncast_agent.control.floods import FLOODED, Floods
@@ -46,29 +44,18 @@ from sessioncast_agent.control.messages import (
 )
 from sessioncast_agent.control.outbox import NOTICE, Outbox
 from sessioncast_agent.control.people import People
+from sessioncast_agent.control.place import Place
 from sessioncast_agent.control.record import InputRecord
 from sessioncast_agent.control.shim import shim_control
 from sessioncast_agent.control.tell import ANSWER_MS, Teller
 from sessioncast_agent.errors import ControlRefused
 from sessioncast_agent.inputs import InputEvent
 from sessioncast_agent.stages import ShimMethod, Stage
-from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 LETS_GO = frozenset({What.GRANTED, What.LOST, What.RELEASE_KEYS})
-
-
-@dataclass(frozen=True)
-class Place:
-    """What the desk sees of its session."""
-
-    backend: SessionBackend
-    size_px: Callable[[], tuple[int, int]]
-    frame_id: Callable[[], int]  # the last frame sent
-    attributes_changed: Callable[[], None]
-    usage: UsageMeter
 
 
 class ControlDesk(Stage):
@@ -85,7 +72,7 @@ class ControlDesk(Stage):
         self.complaints = Complaints()
         self._hands = Hands()
         self._inboxes = Inboxes()
-        self.floods = Floods(self._flooded)
+        self.floods = Floods(self._flooded, self._counters)
         self._sequences: dict[str, Sequence] = {}
         self._notices: dict[str, Bucket] = {}
         self._scheduled: set[str] = set()
@@ -277,19 +264,20 @@ class ControlDesk(Stage):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """See Stage."""
-        now_us = monotonic_us()
-        sender = self.people.sender(topic, identity, now_us)
-        if sender and sender in self.people and self.floods.drops(sender, now_us):
-            self._counters.input_dropped += 1
-        elif sender is not None:
+        sender = self.people.sender(topic, identity, monotonic_us())
+        if sender is not None:
             self.act(sender, (payload,))
 
     # -- packets -------------------------------------------------------------------------------
 
-    def _flooded(self, identity: str) -> None:
+    def _flooded(self, topic: str, identity: str) -> str:
         self._complain("a flood")
+        identity = self.people.sender(topic, identity, monotonic_us()) or ""
+        if identity not in self.people:
+            return ""
         self.leave(identity, "too much was sent at once")
         self.outbox.tell(NOTICE, ["refused", "input", FLOODED], [identity])
+        return identity
 
     def _drain(self, identity: str) -> None:
         self._scheduled.discard(identity)

@@ -1,7 +1,7 @@
 """Senders far above any honest rate: noticed at once, and silenced at the SFU for a while.
 
-Whatever the desk throws away has already come through the SFU and the SDK into the interpreter,
-where ten thousand packets a second delay the video (docs/performance.md). So the shim is asked to
+Ten thousand packets a second delay the video even when each is thrown away at once, since each has
+come through the SFU and the SDK into the interpreter (docs/performance.md). So the shim is asked to
 take the sender's right to send data, and gives it back after a rest.
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.errors import AgentError
 from sessioncast_agent.stages import Stage
+from sessioncast_agent.usage import Counters
 
 log = logging.getLogger(__name__)
 
@@ -53,42 +56,61 @@ class FloodGauge:
 
 
 class Floods(Stage):
-    """Asked for each data packet; `on_flood` is called once for each flood, on the loop."""
+    """`admits` is asked for each data packet, on the SDK's thread; all else is on the loop.
+
+    `on_flood` is called once for each flood with topic and sender as the SFU gave them, and returns
+    the identity that is to be silenced; empty when nobody can tell.
+    """
 
     name = "floods"
 
-    def __init__(self, on_flood: Callable[[str], None]) -> None:
+    def __init__(self, on_flood: Callable[[str, str], str], counters: Counters) -> None:
         self.mute: Mute | None = None  # set before it runs; stays unset without a shim
-        self._on_flood = on_flood
+        self._on_flood, self._counters = on_flood, counters
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
         self._gauges: dict[str, FloodGauge] = {}
-        self._resting: dict[str, asyncio.Task[None]] = {}
+        self._resting: dict[str, int] = {}  # by key: packets dropped
+        self._rests: set[asyncio.Task[None]] = set()
 
-    def drops(self, identity: str, now_us: int) -> bool:
-        """Count one packet of this sender; True when nothing of it is to be read."""
-        if identity in self._resting:
-            return True
-        gauge = self._gauges.get(identity)
-        if gauge is None:
-            if len(self._gauges) >= MAX_GAUGES:
-                del self._gauges[next(iter(self._gauges))]
-            gauge = self._gauges[identity] = FloodGauge()
-        if not gauge.flooded(now_us):
-            return False
-        del self._gauges[identity]
-        self._resting[identity] = asyncio.get_running_loop().create_task(self._rest(identity))
-        self._on_flood(identity)
-        return True
+    def admits(self, topic: str, identity: str) -> bool:
+        """Count one packet; False when it is not to be looked at."""
+        key = identity or topic
+        with self._lock:
+            if key in self._resting:
+                self._resting[key] += 1
+                return False
+            gauge = self._gauges.get(key)
+            if gauge is None:
+                if len(self._gauges) >= MAX_GAUGES:
+                    del self._gauges[next(iter(self._gauges))]
+                gauge = self._gauges[key] = FloodGauge()
+            if self._loop is None or not gauge.flooded(monotonic_us()):
+                return True
+            del self._gauges[key]
+            self._resting[key] = 1
+        self._loop.call_soon_threadsafe(self._begin, key, topic, identity)
+        return False
 
     async def run(self) -> None:
         """See Stage."""
+        self._loop = asyncio.get_running_loop()
         try:
             await asyncio.Event().wait()
         finally:
-            for task in list(self._resting.values()):
+            self._loop = None
+            for task in self._rests:
                 task.cancel()
 
-    async def _rest(self, identity: str) -> None:
+    def _begin(self, key: str, topic: str, identity: str) -> None:
         log.warning("a viewer sends far too much: it is not heard for %.0f s", REST_S)
+        task = asyncio.get_running_loop().create_task(
+            self._rest(key, self._on_flood(topic, identity))
+        )
+        self._rests.add(task)
+        task.add_done_callback(self._rests.discard)
+
+    async def _rest(self, key: str, identity: str) -> None:
         try:
             await self._tell(identity, muted=True)
             await asyncio.sleep(REST_S)
@@ -97,10 +119,11 @@ class Floods(Stage):
                     break
                 await asyncio.sleep(RETRY_S)
         finally:
-            self._resting.pop(identity, None)
+            with self._lock:
+                self._counters.input_dropped += self._resting.pop(key)
 
     async def _tell(self, identity: str, *, muted: bool) -> bool:
-        if self.mute is None:
+        if self.mute is None or not identity:
             return True
         try:
             await self.mute(identity, muted)

@@ -7,7 +7,8 @@ from sessioncast_agent.config import AuditText, ControlSettings
 from sessioncast_agent.control.audit import AuditLog
 from sessioncast_agent.control.calls import Calls
 from sessioncast_agent.control.clipboard import ClipboardDesk
-from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.desk import ControlDesk
+from sessioncast_agent.control.place import Place
 from sessioncast_agent.control.record import InputRecord
 from sessioncast_agent.control.verbs import ControlVerbs
 from sessioncast_agent.stages import Stage

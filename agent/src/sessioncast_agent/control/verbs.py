@@ -20,7 +20,7 @@ from sessioncast_agent.control.calls import (
     whole,
     word,
 )
-from sessioncast_agent.control.desk import ControlDesk, Place
+from sessioncast_agent.control.desk import ControlDesk
 from sessioncast_agent.control.keys import parse_keys
 from sessioncast_agent.control.lease import Mode
 from sessioncast_agent.control.messages import (
@@ -36,6 +36,7 @@ from sessioncast_agent.control.messages import (
     WheelMessage,
     check_text,
 )
+from sessioncast_agent.control.place import Place
 from sessioncast_agent.errors import CaptureFailed, ControlRefused, ResizeRefused
 from sessioncast_agent.media import RawFrame
 from sessioncast_agent.pictures import encode_picture

@@ -18,10 +18,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from livekit import rtc
-from livekit.rtc._proto.room_pb2 import RoomEvent
 from livekit.rtc.participant import PublishTrackError
 
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
+from sessioncast_agent.link.incoming import GatedRoom
 from sessioncast_agent.link.tokens import Join, TokenSource
 from sessioncast_agent.link.video import TRACK_NAME, ScreenOutput, publish_options
 from sessioncast_agent.stages import RpcHandler
@@ -39,7 +39,10 @@ MAX_INCOMING_BYTES = 1_000_000  # the SDK's own limit for one data stream is 5 G
 
 
 class RoomGuest(Protocol):
-    """What the session does with a room; all calls on the event loop."""
+    """What the session does with a room; all calls but `admits` on the event loop."""
+
+    def admits(self, topic: str, identity: str) -> bool:
+        """Whether a data packet is to be looked at; on the SDK's thread, for each packet."""
 
     def rpc_handlers(self, join: Join) -> dict[str, RpcHandler]:
         """Methods to answer in this room."""
@@ -58,20 +61,6 @@ class RoomGuest(Protocol):
 
     def data(self, topic: str, payload: bytes, identity: str) -> None:
         """Somebody sent a data packet; the identity is empty while the SFU has not told it."""
-
-
-class SenderRoom(rtc.Room):
-    """A room that knows who sent the packet that is being handled, once it was announced at all.
-
-    `DataPacket.participant` also is None for somebody who has just left; the event has the name.
-    """
-
-    sender = ""
-
-    def _on_room_event(self, event: RoomEvent) -> None:
-        if event.WhichOneof("message") == "data_packet_received":
-            self.sender = event.data_packet_received.participant_identity
-        super()._on_room_event(event)  # calls the handlers before it returns
 
 
 @dataclass(frozen=True)
@@ -115,7 +104,7 @@ class RoomLink:
     async def _one_room(self) -> None:
         join = await self._tokens.fetch()
         await _probe(join.server_url)
-        room = SenderRoom()
+        room = GatedRoom(self._guest.admits)
         lost: asyncio.Future[AgentError] = asyncio.get_running_loop().create_future()
         self._listen(room, lost)
         try:
@@ -135,7 +124,7 @@ class RoomLink:
             self._guest.left()
             self._leave_later(room, source)
 
-    def _listen(self, room: SenderRoom, lost: asyncio.Future[AgentError]) -> None:
+    def _listen(self, room: GatedRoom, lost: asyncio.Future[AgentError]) -> None:
         loop = asyncio.get_running_loop()
         patience: list[asyncio.TimerHandle] = []
 

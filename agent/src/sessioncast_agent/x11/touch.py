@@ -47,12 +47,13 @@ class TouchPointer:
 
     def _start_finger(self, touch: Touch, now_us: int) -> list[InputEvent]:
         place = _centre(touch)
+        before = self._gesture
+        dragged = before is _Gesture.DRAG
         if len(touch.points) == 1:
             self._gesture, self._began_us = _Gesture.TAP, now_us
             self._start = self._last = place
-            return [Move(*place)]
-        dragged = self._gesture is _Gesture.DRAG
-        before = self._gesture
+            lifted = [Press(Button.LEFT, False, None)] if dragged else []  # its end was lost
+            return [*lifted, Move(*place)]
         self._start = self._last = place
         two = len(touch.points) == 2 and before in {_Gesture.NONE, _Gesture.TAP}
         self._gesture = _Gesture.TWO if two else _Gesture.OVER
