@@ -9,6 +9,8 @@ corner has changed, by one clock. Ours is the product's own page, opened by a jo
 **Flood**: the scene `busy` with a viewer, p95 of glass-to-glass latency while nothing else goes on,
 while a hostile operator floods the agent, and while it floods an identity that is not there: the
 last costs the machine the same sender and SFU, and the agent nothing. The three take turns.
+
+**A program's pointer**: see `pointed`.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from Xlib.display import Display as XDisplay
 
 from bench import area, plan, stats
 from bench.browser import open_browser, serve_pages
+from bench.pointed import pointed
 from bench.procs import SystemFailedError
 from bench.progress import Progress
 from bench.sitting import measure, set_up
@@ -40,6 +43,7 @@ WIDTH_PX, HEIGHT_PX = 1280, 720
 KEYS, QUICK_KEYS = 80, 12
 ROUNDS, QUICK_ROUNDS = 3, 1
 TURNS, QUICK_TURNS = 4, 1
+MOVES, QUICK_MOVES = 60, 10
 PAUSE_S = (0.15, 0.35)
 ANSWER_S = 3.0
 FLOOD_S, FLOOD_PER_S = 5.0, 10_000
@@ -259,6 +263,12 @@ def targets(results: dict[str, Any]) -> list[area.Row]:
             growth < 0.2,
         ),
         ("the flood's last key-up lands", "all", seen, all_landed),
+        (
+            "a program's bare move, seen by an observer, p95",
+            "≤ 200 ms",
+            f"{results['move_ms']['p95']:.0f} ms",
+            results["move_ms"]["p95"] <= 200,
+        ),
     ]
 
 
@@ -294,7 +304,10 @@ async def run(*, quick: bool) -> dict[str, Any]:
             progress.done(sitting_s)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         flood = await flooded(Path(directory), turns, progress)
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        moves = await pointed(Path(directory), QUICK_MOVES if quick else MOVES)
     return {
+        "move_ms": stats.summary(moves),
         "keys": keys * rounds,
         "rounds": rounds,
         "photon_ms": {name: stats.summary(values) for name, values in pooled.items()},

@@ -244,6 +244,11 @@ class SessioncastShim(Sessioncast):
         made = self._post(f"/api/v1/sessions/{SESSION}/webrtc/offer", {})
         return made["server_url"], made["participant_token"]
 
+    @property
+    def key(self) -> str:
+        """The API key of its shim."""
+        return self._key
+
     def _post(self, path: str, body: object) -> Any:
         request = urllib.request.Request(
             self.url + path,
