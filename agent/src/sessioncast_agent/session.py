@@ -99,6 +99,7 @@ class AgentSession:
             backend=self._backend,
             size_px=lambda: self._state.size_px,
             frame_id=lambda: self._output.frame_id,
+            frame_size_px=self._output.size_px,
             attributes_changed=self._attributes_due.set,
             usage=self._usage,
         )

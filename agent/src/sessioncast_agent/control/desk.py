@@ -22,6 +22,7 @@ from livekit import rtc
 from sessioncast_agent.audience import Person
 from sessioncast_agent.clocks import monotonic_us
 from sessioncast_agent.config import ControlSettings
+from sessioncast_agent.control.fitting import fitted
 from sessioncast_agent.control.floods import FLOODED, Floods
 from sessioncast_agent.control.hands import Hands, Sequence, is_bare_move
 from sessioncast_agent.control.lease import (
@@ -342,11 +343,13 @@ class ControlDesk(Stage):
             if self._hands.holding:
                 self._let_go()
             return
-        events = self._hands.events(message, self._place.size_px())
+        size_px, named = self._place.size_px(), getattr(message, "frame", 0)
+        message = fitted(message, self._place.frame_size_px(named), size_px)
+        events = self._hands.events(message, size_px)
         if events:
             self._place.backend.inject(events)
             self._counters.input_done += len(events)
-            frame = getattr(message, "frame", 0) or self._place.frame_id()
+            frame = named or self._place.frame_id()
             self._record.acted(person, self.lease.number, frame, events)
 
     def _let_go(self) -> None:

@@ -16,5 +16,6 @@ class Place:
     backend: SessionBackend
     size_px: Callable[[], tuple[int, int]]
     frame_id: Callable[[], int]  # the last frame sent
+    frame_size_px: Callable[[int], tuple[int, int] | None]  # of a frame sent not long ago
     attributes_changed: Callable[[], None]
     usage: UsageMeter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from livekit import rtc
 from livekit.rtc._proto import track_pb2, video_frame_pb2
@@ -48,6 +49,7 @@ class ScreenOutput:
         self._source: rtc.EncodedVideoSource | None = None
         self._last_stamp_us = 0
         self.frame_id = 0
+        self._sizes: deque[tuple[int, tuple[int, int]]] = deque(maxlen=16)  # from which frame on
 
     def attach(self, source: rtc.EncodedVideoSource) -> None:
         """Send to this source from now on."""
@@ -59,6 +61,13 @@ class ScreenOutput:
         with self._lock:
             self._source = None
 
+    def size_px(self, frame_id: int) -> tuple[int, int] | None:
+        """Width and height of the picture of this frame; None when nobody remembers."""
+        for first, size_px in reversed(tuple(self._sizes)):
+            if 0 < first <= frame_id <= self.frame_id:
+                return size_px
+        return None
+
     def send(self, unit: AccessUnit) -> None:
         """One access unit to the SFU; a repeat carries no capture time, for it says nothing of
         latency."""
@@ -67,6 +76,9 @@ class ScreenOutput:
             if source is None:
                 return
             self.frame_id += 1
+            size_px = (unit.width_px, unit.height_px)
+            if not self._sizes or self._sizes[-1][1] != size_px:
+                self._sizes.append((self.frame_id, size_px))
             stamp_us = max(monotonic_us(), self._last_stamp_us + MIN_STAMP_GAP_US)
             self._last_stamp_us = stamp_us
             metadata = video_frame_pb2.FrameMetadata(frame_id=self.frame_id & 0xFFFFFFFF)
