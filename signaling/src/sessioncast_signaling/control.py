@@ -24,7 +24,7 @@ from .rights import Caller, Right
 from .roles import Actor, ControlAction, Role
 from .sessions import Sessions
 from .sfu import Sfu
-from .store import ExpectedViewer, Store
+from .store import Admission, ExpectedViewer, Store
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +93,9 @@ class ControlDesk:
         raised = replace(
             viewer, role=Role.OPERATOR, expires_at=self.sessions.now_s() + EXPECTED_TTL_S
         )
+        if await self.store.admit(session, raised, EXPECTED_TTL_S) is not Admission.IN:
+            return  # removed, or all is over
         await self.store.raise_role(session, viewer.subject, Role.OPERATOR)
-        await self.store.expect(session, raised, EXPECTED_TTL_S)
         with suppress(SfuNotFoundError):  # on the fallback, or gone: its next offer is another
             await self.sfu.raise_to_operator(session, viewer.identity)
         await self.agent.expect(session, raised)

@@ -15,7 +15,7 @@ from .config_access import AccessSettings, Network
 from .errors import Problem
 from .rates import gcra
 from .rights import Caller, too_often
-from .store import Store
+from .store import Entry, Store
 
 MAX_ADDRESSES = 50_000  # the one that was heard of longest ago is forgotten
 BURST_S = 10.0  # what is asked for within this time may come at once
@@ -57,10 +57,30 @@ class Limits:
 
     async def caller(self, caller: Caller) -> None:
         """Count one request of a key or a person; raises Problem 429."""
-        is_key = caller.subject.startswith("key:")
+        await self.subject(caller.subject)
+
+    async def subject(self, subject: str) -> None:
+        """Count one of the caller of this subject, who came without a bearer."""
+        await self._count(*self._of(subject))
+
+    async def enter(self, caller: Caller, session: str) -> Entry:
+        """Count one request, and look whether the caller is kept out of the session.
+
+        All of it is one step of the store, since everything waits for it. Raises Problem 429.
+        """
+        key, per_minute = self._of(caller.subject)
+        entry = await self.store.enter(
+            session, caller.subject, key, per_minute=per_minute, burst=_burst(per_minute)
+        )
+        if entry.wait_s > 0:
+            raise too_often(entry.wait_s)
+        return entry
+
+    def _of(self, subject: str) -> tuple[str, int]:
+        is_key = subject.startswith("key:")
         settings = self.settings
         per_minute = settings.key_per_minute if is_key else settings.person_per_minute
-        await self._count(f"c:{caller.subject}", per_minute)
+        return f"c:{subject}", per_minute
 
     async def _count(self, key: str, per_minute: int) -> None:
         wait_s = await self.store.allow(key, per_minute=per_minute, burst=_burst(per_minute))

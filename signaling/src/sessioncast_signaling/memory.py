@@ -159,12 +159,6 @@ class MemoryStore(MemoryAccess):
             self._grants.put(digest, grant, GRANT_TTL_S)
         return grant
 
-    async def delete_grant(self, digest: str) -> None:
-        """See Store."""
-        grant = self._grants.pop(digest)
-        if grant is not None:
-            (self._grant_digests.get(grant.session) or set()).discard(digest)
-
     async def put_thumbnail(self, session: str, thumbnail: Thumbnail) -> None:
         """See Store."""
         self._thumbnails.put(session, thumbnail, self._life_s(session))

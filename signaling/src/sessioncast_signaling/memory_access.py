@@ -12,11 +12,13 @@ from .rates import gcra
 from .roles import Role
 from .store import (
     ADMITTED_TTL_S,
+    Admission,
     Ban,
     Bounds,
+    Entry,
     Event,
     ExpectedViewer,
-    StoreFullError,
+    SessionRecord,
     Ticket,
 )
 
@@ -50,15 +52,41 @@ class MemoryAccess(ABC):
             if ticket.session == session:
                 self._tickets.pop(key)
 
-    async def expect(self, session: str, viewer: ExpectedViewer, ttl_s: float) -> None:
+    @abstractmethod
+    async def session(self, session: str) -> SessionRecord | None:
+        """See Store."""
+
+    async def enter(
+        self, session: str, subject: str, key: str, *, per_minute: float, burst: int
+    ) -> Entry:
+        """See Store."""
+        wait_s = await self.allow(key, per_minute=per_minute, burst=burst)
+        return Entry(wait_s, await self.banned(session, subject), await self.session(session))
+
+    async def admit(
+        self,
+        session: str,
+        viewer: ExpectedViewer,
+        ttl_s: float,
+        *,
+        ticket: str = "",
+        ticket_ttl_s: float = 0.0,
+    ) -> Admission:
         """See Store."""
         if not self._is_running(session):
-            return
+            return Admission.ENDED
+        if not viewer.trusted and await self.banned(session, viewer.subject):
+            return Admission.BANNED
         if session not in self._admitted:
             self._admitted[session] = Expiring(self._clock, self._bounds.admitted)
             self._expected_until[session] = Expiring(self._clock, self._bounds.admitted)
         self._admitted[session].put(viewer.identity, viewer, ADMITTED_TTL_S)
         self._expected_until[session].put(viewer.identity, None, ttl_s)
+        if ticket:
+            if len(self._tickets) >= self._bounds.tickets:
+                return Admission.WITHOUT_TICKET
+            self._tickets.put(ticket, Ticket.of(session, viewer), ticket_ttl_s)
+        return Admission.IN
 
     async def expected(self, session: str) -> list[ExpectedViewer]:
         """See Store."""
@@ -117,12 +145,6 @@ class MemoryAccess(ABC):
         """See Store."""
         ban = self._bans.get((session, who))
         return ban is not None and ban.until > self._now_s()
-
-    async def put_ticket(self, digest: str, ticket: Ticket, ttl_s: float) -> None:
-        """See Store."""
-        if len(self._tickets) >= self._bounds.tickets:
-            raise StoreFullError(f"there are {self._bounds.tickets} tickets")
-        self._tickets.put(digest, ticket, ttl_s)
 
     async def take_ticket(self, digest: str) -> Ticket | None:
         """See Store."""

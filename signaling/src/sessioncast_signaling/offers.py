@@ -26,13 +26,13 @@ from .presence import Presence, Snapshot
 from .roles import Actor, Role, State
 from .sessions import Sessions
 from .store import (
+    Admission,
     ExpectedViewer,
     Grant,
     LinkUse,
     SessionRecord,
     Store,
     StoreFullError,
-    Ticket,
 )
 from .tokens import TOKEN_TTL_S, TokenMinter
 
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 # A viewer may connect until its token ends, and the SFU allows a minute of skew beyond.
 EXPECTED_TTL_S = TOKEN_TTL_S + 60
 TICKET_TTL_S = TOKEN_TTL_S
-VIEWER_TICKET = "fallback"
 
 
 @dataclass(frozen=True)
@@ -100,15 +99,23 @@ class Offers:
     fallback: bool = False  # whether offers carry a ticket for the fallback
 
     async def offer(
-        self, session: str, *, role: Role, actor: Actor, name: str, applicant: Applicant
+        self,
+        session: str,
+        *,
+        role: Role,
+        actor: Actor,
+        name: str,
+        applicant: Applicant,
+        record: SessionRecord | None = None,
     ) -> Offer:
         """Return a viewer's way in.
 
         The agent hears of the viewer first, if it is in the room; otherwise it is told when it
-        asks for its own token. Raises Problem: 403, 404, 410, 502, 503.
+        asks for its own token. `record` is the session's, where it was read just now. Raises
+        Problem: 403, 404, 410, 502, 503.
         """
-        record = await self.sessions.running(session)
-        await self._not_removed(session, applicant)
+        record = await self.sessions.running(session, record)
+        snapshot = await self._open(session)
         now = self.sessions.now_s()
         viewer = ExpectedViewer(
             new_viewer_identity(),
@@ -121,42 +128,42 @@ class Offers:
             applicant.may_ask,
             applicant.trusted,
         )
-        await self.store.expect(session, viewer, EXPECTED_TTL_S)
-        snapshot = await self._open(session)
+        ticket = await self._admit(session, viewer)
         state = (await self.sessions.status_from(record, snapshot)).state
         if snapshot.agent is None:
             self.delivery.later(session, viewer)
-        elif not await self._announce(session, viewer):
-            state = State.RECONNECTING
-        await self._still_running(session)
+        else:
+            if not await self._announce(session, viewer):
+                state = State.RECONNECTING
+            await self._still_running(session)
         token = self.minter.viewer(
             session, identity=viewer.identity, role=role, actor=actor, name=name
         )
-        await self._not_removed(session, applicant)  # meanwhile
         self.count(role.value, state.value)
-        ticket = await self._ticket(session, viewer) if self.fallback else None
         asks = applicant.may_ask and role is Role.OBSERVER
         return Offer(token, session, viewer.identity, role, state, viewer.expires_at, asks, ticket)
 
-    async def _not_removed(self, session: str, applicant: Applicant) -> None:
-        if not applicant.trusted and await self.store.banned(session, applicant.subject):
-            raise removed()
+    async def _admit(self, session: str, viewer: ExpectedViewer) -> str | None:
+        """Let the viewer in, in one step; return its ticket, if it gets one.
 
-    async def _ticket(self, session: str, viewer: ExpectedViewer) -> str | None:
-        ticket = new_ticket()
-        kept = Ticket(
-            VIEWER_TICKET,
+        From then on a removal finds it, so what follows need not look for one again. It comes after
+        the SFU was asked, since the session may have ended meanwhile. Raises Problem: 403, 410.
+        """
+        ticket = new_ticket() if self.fallback else None
+        outcome = await self.store.admit(
             session,
-            viewer.identity,
-            viewer.role,
-            viewer.actor,
-            viewer.name,
-            viewer.subject,
+            viewer,
+            EXPECTED_TTL_S,
+            ticket=digest(ticket) if ticket else "",
+            ticket_ttl_s=TICKET_TTL_S,
         )
-        try:
-            await self.store.put_ticket(digest(ticket), kept, TICKET_TTL_S)
-        except StoreFullError as error:
-            log.warning("an offer goes without a ticket: %s", error)
+        if outcome is Admission.ENDED:
+            await self.sessions.forbid_room(session)
+            raise session_ended(session)
+        if outcome is Admission.BANNED:
+            raise removed()
+        if outcome is Admission.WITHOUT_TICKET:
+            log.warning("an offer goes without a ticket: there are too many")
             return None
         return ticket
 

@@ -13,14 +13,16 @@ from typing import Any
 
 from .clock import Clock
 from .redis_link import PREFIX, RedisLink, translated
+from .redis_records import record_of
 from .roles import Actor, Role
 from .store import (
     ADMITTED_TTL_S,
+    Admission,
     Ban,
     Bounds,
+    Entry,
     Event,
     ExpectedViewer,
-    StoreFullError,
     Ticket,
 )
 
@@ -42,12 +44,33 @@ class RedisAccess:
         if not await self.redis.do("EXISTS", "events"):
             await self.publish(_START, "", {})
 
-    async def expect(self, session: str, viewer: ExpectedViewer, ttl_s: float) -> None:
+    async def enter(
+        self, session: str, subject: str, key: str, *, per_minute: float, burst: int
+    ) -> Entry:
+        """See Store."""
+        wait_us, banned_until, record = await self.redis.run(
+            "allow",
+            [f"n:{key}", "bans", f"s:{session}"],
+            [*self._rate(per_minute, burst), f"{session} {subject}"],
+        )
+        banned = _until(banned_until) > self._now_s()
+        return Entry(float(wait_us) / 1e6, banned, record_of(record))
+
+    async def admit(
+        self,
+        session: str,
+        viewer: ExpectedViewer,
+        ttl_s: float,
+        *,
+        ticket: str = "",
+        ticket_ttl_s: float = 0.0,
+    ) -> Admission:
         """See Store."""
         now = self._now_s()
-        await self.redis.run(
-            "expect",
-            [f"s:{session}", f"e:{session}", f"a:{session}", f"az:{session}"],
+        keys = ["s:", "e:", "a:", "az:", "ks:"]
+        outcome = await self.redis.run(
+            "admit",
+            [*(key + session for key in keys), "bans", "tickets", f"k:{ticket}"],
             [
                 repr(now),
                 repr(now + ttl_s),
@@ -55,8 +78,15 @@ class RedisAccess:
                 json.dumps(asdict(viewer)),
                 self._bounds.admitted,
                 repr(now - ADMITTED_TTL_S),
+                "" if viewer.trusted else f"{session} {viewer.subject}",
+                ticket,
+                repr(now + ticket_ttl_s),
+                json.dumps(asdict(Ticket.of(session, viewer))),
+                self._bounds.tickets,
+                int(ticket_ttl_s * 1000),
             ],
         )
+        return Admission(outcome)
 
     async def expected(self, session: str) -> list[ExpectedViewer]:
         """See Store."""
@@ -123,26 +153,7 @@ class RedisAccess:
     async def banned(self, session: str, who: str) -> bool:
         """See Store."""
         value = await self.redis.do("HGET", "bans", f"{session} {who}")
-        return value is not None and float(value.partition(" ")[0]) > self._now_s()
-
-    async def put_ticket(self, digest: str, ticket: Ticket, ttl_s: float) -> None:
-        """See Store."""
-        now = self._now_s()
-        kept = await self.redis.run(
-            "put_ticket",
-            [f"k:{digest}", "tickets", f"ks:{ticket.session}"],
-            [
-                repr(now),
-                repr(now + ttl_s),
-                digest,
-                ticket.identity,
-                json.dumps(asdict(ticket)),
-                self._bounds.tickets,
-                int(ttl_s * 1000),
-            ],
-        )
-        if not kept:
-            raise StoreFullError(f"there are {self._bounds.tickets} tickets")
+        return _until(value or "") > self._now_s()
 
     async def take_ticket(self, digest: str) -> Ticket | None:
         """See Store."""
@@ -158,10 +169,11 @@ class RedisAccess:
 
     async def allow(self, key: str, *, per_minute: float, burst: int) -> float:
         """See Store."""
-        interval_us = round(60e6 / per_minute)
-        args = [self._clock.unix_us(), interval_us, burst]
-        wait_us = await self.redis.run("allow", [f"n:{key}"], args)
+        wait_us, *_ = await self.redis.run("allow", [f"n:{key}"], self._rate(per_minute, burst))
         return float(wait_us) / 1e6
+
+    def _rate(self, per_minute: float, burst: int) -> list[str | float]:
+        return [self._clock.unix_us(), round(60e6 / per_minute), burst]
 
     async def publish(self, kind: str, session: str, data: Mapping[str, Any]) -> None:
         """See Store."""
@@ -201,6 +213,11 @@ class RedisAccess:
 
     def _now_s(self) -> float:
         return self._clock.unix_us() / 1e6
+
+
+def _until(value: str) -> float:
+    """Return until when a stored ban lasts (Unix s); 0 for none."""
+    return float(value.partition(" ")[0] or 0)
 
 
 def _viewer(text: str) -> ExpectedViewer:

@@ -8,13 +8,13 @@ their index, `l:{}` link, `ls:{}` a session's links, `g:{}` grant, `gs:{}` a ses
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from .clock import Clock
 from .redis_access import RedisAccess
 from .redis_link import RedisLink, open_link
-from .roles import Kind, Role
+from .redis_records import fields_of, flat, grant_of, link_of, pairs, record_of, text_of
 from .store import (
     GRANT_TTL_S,
     LINK_MEMORY_S,
@@ -27,8 +27,6 @@ from .store import (
     StoreFullError,
     Thumbnail,
 )
-
-_TIMES = ("ends_at", "ended_at", "agent_seen_at", "agent_token_at")
 
 
 class RedisStore(RedisAccess):
@@ -46,28 +44,28 @@ class RedisStore(RedisAccess):
                 self._bounds.sessions,
                 repr(record.created_at),
                 record.session,
-                *_flat(_fields(vars(record))),
+                *flat(fields_of(vars(record))),
             ],
         )
         if created < 0:
             raise StoreFullError(f"there are {self._bounds.sessions} sessions")
-        found = _record(fields)
+        found = record_of(fields)
         return (record if found is None else found), bool(created)
 
     async def session(self, session: str) -> SessionRecord | None:
         """See Store."""
-        return _record(await self.redis.do("HGETALL", f"s:{session}"))
+        return record_of(await self.redis.do("HGETALL", f"s:{session}"))
 
     async def sessions(self) -> list[SessionRecord]:
         """See Store."""
         found = await self.redis.run("list_sessions", ["sessions"])
-        records = [record for record in map(_record, found) if record is not None]
+        records = [record for record in map(record_of, found) if record is not None]
         return sorted(records, key=lambda r: (r.created_at, r.session), reverse=True)
 
     async def update_session(self, session: str, **changes: Any) -> SessionRecord | None:
         """See Store."""
-        return _record(
-            await self.redis.run("update_session", [f"s:{session}"], _flat(_fields(changes, "")))
+        return record_of(
+            await self.redis.run("update_session", [f"s:{session}"], flat(fields_of(changes, "")))
         )
 
     async def end_session(self, session: str, ended_at: float) -> SessionRecord | None:
@@ -78,18 +76,18 @@ class RedisStore(RedisAccess):
             TOMBSTONE_TTL_S * 1000,
             GRANT_TTL_S * 1000,
         ]
-        return _record(await self.redis.run("end_session", [f"s:{session}"], args))
+        return record_of(await self.redis.run("end_session", [f"s:{session}"], args))
 
     async def add_link(self, link: Link, secret_digest: str, ttl_s: float) -> None:
         """See Store."""
-        fields = {name: _text(value) for name, value in vars(link).items()}
+        fields = {name: text_of(value) for name, value in vars(link).items()}
         ttl_ms = int((ttl_s + LINK_MEMORY_S) * 1000)
         args: list[str | float] = [
             self._bounds.links,
             ttl_ms,
             link.id,
             secret_digest,
-            *_flat(fields),
+            *flat(fields),
         ]
         if not await self.redis.run("add_link", [f"l:{secret_digest}", f"ls:{link.session}"], args):
             raise StoreFullError(f"the session has {self._bounds.links} join links")
@@ -97,14 +95,14 @@ class RedisStore(RedisAccess):
     async def links(self, session: str) -> list[Link]:
         """See Store."""
         found = await self.redis.run("list_links", [f"ls:{session}"])
-        links = [_link(_pairs(fields)) for fields in found]
+        links = [link_of(pairs(fields)) for fields in found]
         return sorted(links, key=lambda k: (k.created_at, k.id))
 
     async def link(self, session: str, link_id: str) -> Link | None:
         """See Store."""
         digest = await self.redis.do("HGET", f"ls:{session}", link_id)
         fields = None if digest is None else await self.redis.do("HGETALL", f"l:{digest}")
-        return _link(_pairs(fields)) if fields else None
+        return link_of(pairs(fields)) if fields else None
 
     async def close_link(self, session: str, link_id: str) -> bool:
         """See Store."""
@@ -134,24 +132,17 @@ class RedisStore(RedisAccess):
         )
         if use == "full":
             raise StoreFullError(f"the session has {self._bounds.grants} browsers with a grant")
-        return LinkUse(use), _grant(_pairs(fields)) if fields else None
+        return LinkUse(use), grant_of(pairs(fields)) if fields else None
 
     async def undo_redeem(self, secret_digest: str, grant_digest: str) -> None:
         """See Store."""
         keys = [f"g:{grant_digest}", f"l:{secret_digest}"]
-        await self.redis.run("delete_grant", keys, [grant_digest, 1])
+        await self.redis.run("undo_redeem", keys, [grant_digest])
 
     async def grant(self, digest: str) -> Grant | None:
         """See Store."""
-        fields = await self.redis.do("HGETALL", f"g:{digest}")
-        if not fields:
-            return None
-        await self.redis.do("PEXPIRE", f"g:{digest}", GRANT_TTL_S * 1000)
-        return _grant(_pairs(fields))
-
-    async def delete_grant(self, digest: str) -> None:
-        """See Store."""
-        await self.redis.run("delete_grant", [f"g:{digest}", f"l:{digest}"], [digest, 0])
+        fields = await self.redis.run("use_grant", [f"g:{digest}"], [GRANT_TTL_S * 1000])
+        return grant_of(pairs(fields)) if fields else None
 
     async def put_thumbnail(self, session: str, thumbnail: Thumbnail) -> None:
         """See Store."""
@@ -190,69 +181,3 @@ async def open_redis_store(
         store = RedisStore(link, clock, bounds)
         await store.begin()
         yield store
-
-
-def _flat(fields: Mapping[str, str]) -> list[str]:
-    return [part for pair in fields.items() for part in pair]
-
-
-def _pairs(flat: Any) -> dict[str, str]:
-    if isinstance(flat, Mapping):
-        return dict(flat)
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _fields(changes: Mapping[str, Any], absent: str | None = None) -> dict[str, str]:
-    """Return what to write; None is left out, or written as `absent`."""
-    fields: dict[str, str] = {}
-    for name, value in changes.items():
-        if value is None:
-            if absent is not None:
-                fields[name] = absent
-        else:
-            fields[name] = json.dumps(dict(value)) if name == "labels" else _text(value)
-    return fields
-
-
-def _record(flat: Mapping[str, str] | Sequence[str]) -> SessionRecord | None:
-    fields = _pairs(flat)
-    if not fields:
-        return None
-    times = {name: float(fields[name]) if name in fields else None for name in _TIMES}
-    return SessionRecord(
-        fields["session"],
-        Kind(fields["kind"]),
-        float(fields["created_at"]),
-        json.loads(fields["labels"]),
-        **times,
-    )
-
-
-def _link(fields: Mapping[str, str]) -> Link:
-    return Link(
-        id=fields["id"],
-        session=fields["session"],
-        role=Role(fields["role"]),
-        name=fields["name"],
-        created_at=float(fields["created_at"]),
-        expires_at=float(fields["expires_at"]),
-        max_uses=int(fields["max_uses"]),
-        uses=int(fields["uses"]),
-        may_ask=fields["may_ask"] == "1",
-    )
-
-
-def _grant(fields: Mapping[str, str]) -> Grant:
-    return Grant(
-        session=fields["session"],
-        role=Role(fields["role"]),
-        name=fields["name"],
-        link_id=fields["link_id"],
-        may_ask=fields["may_ask"] == "1",
-    )

@@ -12,10 +12,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .errors import ConfigError
+from .http_parser import BoundedHttp
 
 GRACE_S = 3  # for answers under way when the end is asked for
 KEEP_ALIVE_S = 30
-MAX_HEADER_BYTES = 16 * 1024
 MAX_CONNECTIONS = 2_000
 MAX_WEBSOCKET_MESSAGE_BYTES = 1 << 20
 PING_S = 20
@@ -79,8 +79,7 @@ def serve(app: ASGIApp, listener: socket.socket, on_exit: Callable[[], None]) ->
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=MAX_CONNECTIONS,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        http="h11",
+        http=BoundedHttp,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     server = _Server(config, on_exit)

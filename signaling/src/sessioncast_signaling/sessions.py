@@ -103,9 +103,9 @@ class Sessions:
             await self.create(session, kind=None, labels=None, ttl_seconds=None)
         return await self.running(session)
 
-    async def known(self, session: str) -> SessionRecord:
-        """Return the record or tombstone; raises Problem 404."""
-        record = await self._store.session(session)
+    async def known(self, session: str, record: SessionRecord | None = None) -> SessionRecord:
+        """Return the record or tombstone (`record` is what was just read); raises Problem 404."""
+        record = record or await self._store.session(session)
         if record is None:
             raise session_unknown(session)
         if not record.ended and record.ends_at is not None and record.ends_at <= self.now_s():
@@ -113,9 +113,9 @@ class Sessions:
             record = await self._store.session(session) or record
         return record
 
-    async def running(self, session: str) -> SessionRecord:
+    async def running(self, session: str, record: SessionRecord | None = None) -> SessionRecord:
         """Return the record of a session that has not ended; raises Problem 404 or 410."""
-        record = await self.known(session)
+        record = await self.known(session, record)
         if record.ended:
             raise session_ended(session)
         return record

@@ -114,19 +114,19 @@ class Ban:
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to open one WebSocket, once. `purpose` keeps a viewer's and an agent's apart.
+    """A viewer's right to open one WebSocket of the fallback, once."""
 
-    `pair` joins the two ends of one relayed stream.
-    """
-
-    purpose: str
     session: str
     identity: str
     role: Role = Role.OBSERVER
     actor: Actor = Actor.PERSON
     name: str = ""
     subject: str = ""
-    pair: str = ""
+
+    @classmethod
+    def of(cls, session: str, viewer: ExpectedViewer) -> "Ticket":
+        """Return this viewer's."""
+        return cls(session, viewer.identity, viewer.role, viewer.actor, viewer.name, viewer.subject)
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,24 @@ class Thumbnail:
 
     jpeg: bytes
     captured_at: float
+
+
+class Admission(StrEnum):
+    """What came of admitting a viewer."""
+
+    IN = "in"
+    WITHOUT_TICKET = "without-ticket"  # there are too many tickets
+    BANNED = "banned"
+    ENDED = "ended"  # or never was
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one look at the door tells of somebody who asks for something in a session."""
+
+    wait_s: float  # as `allow` has it
+    banned: bool
+    record: SessionRecord | None
 
 
 class StoreFullError(Exception):
@@ -222,10 +240,6 @@ class SessionStore(Protocol):
         """Return a grant, and start its time anew."""
         ...
 
-    async def delete_grant(self, digest: str) -> None:
-        """Forget a grant."""
-        ...
-
     async def put_thumbnail(self, session: str, thumbnail: Thumbnail) -> None:
         """Keep the last picture as long as the session or its tombstone."""
         ...
@@ -246,8 +260,27 @@ class SessionStore(Protocol):
 class AdmissionStore(Protocol):
     """Who was let in, who is kept out, and the roles that were raised since."""
 
-    async def expect(self, session: str, viewer: ExpectedViewer, ttl_s: float) -> None:
-        """Expect a viewer for ttl_s; remember whose it is for ADMITTED_TTL_S."""
+    async def enter(
+        self, session: str, subject: str, key: str, *, per_minute: float, burst: int
+    ) -> Entry:
+        """Count one more under the key as `allow` does, and look up the rest in the same step."""
+        ...
+
+    async def admit(
+        self,
+        session: str,
+        viewer: ExpectedViewer,
+        ttl_s: float,
+        *,
+        ticket: str = "",
+        ticket_ttl_s: float = 0.0,
+    ) -> Admission:
+        """Expect a viewer for ttl_s; remember whose it is for ADMITTED_TTL_S.
+
+        `ticket` is the digest under which its ticket for the fallback is kept for ticket_ttl_s.
+        Nothing is kept when the session has ended, or the viewer's subject is kept out (unless it
+        is trusted).
+        """
         ...
 
     async def expected(self, session: str) -> list[ExpectedViewer]:
@@ -288,11 +321,7 @@ class AdmissionStore(Protocol):
 
 
 class TicketStore(Protocol):
-    """Single-use tickets, and how often somebody has asked."""
-
-    async def put_ticket(self, digest: str, ticket: Ticket, ttl_s: float) -> None:
-        """Keep a ticket under the digest of its secret; raises StoreFullError."""
-        ...
+    """Single-use tickets (`AdmissionStore.admit` puts them), and how often somebody has asked."""
 
     async def take_ticket(self, digest: str) -> Ticket | None:
         """Return the ticket and forget it: of many who ask at once, one gets it."""

@@ -41,7 +41,7 @@ async def test_an_ended_session_leaves_nothing_behind(clock: FakeClock) -> None:
         await kept.create_session(replace(RECORD, session=session))
         await kept.add_link(replace(LINK, session=session), f"d{number}", 60)
         await kept.redeem_link(f"d{number}", NOW, grant_digest=f"g{number}", name=None)
-        await kept.expect(session, viewer("viewer-1"), 60)
+        await kept.admit(session, viewer("viewer-1"), 60)
         await kept.end_session(session, NOW)
     clock.turn(TOMBSTONE_TTL_S)
     await kept.create_session(RECORD)

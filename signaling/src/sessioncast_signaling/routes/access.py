@@ -26,7 +26,15 @@ from ..models_access import (
 from ..offers import Applicant, Offer
 from ..services import Services
 from ..store import GRANT_TTL_S, Link, StoreFullError
-from .common import CallerDep, ServicesDep, agent_scheme, bearer_or_refused, page_of, problems
+from .common import (
+    CallerDep,
+    EnteredDep,
+    ServicesDep,
+    agent_scheme,
+    bearer_or_refused,
+    page_of,
+    problems,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
@@ -39,13 +47,14 @@ _OURS = ("participant_identity", "participant_metadata", "participant_attributes
     responses=problems(401, 403, 404, 410, 413, 415, 422, 503),
 )
 async def offer(
-    session: SessionPath, caller: CallerDep, parts: ServicesDep, body: OfferRequest | None = None
+    session: SessionPath, entered: EnteredDep, parts: ServicesDep, body: OfferRequest | None = None
 ) -> OfferAnswer:
     """Get a token to watch with. It takes the place of SDP, which client and SFU exchange.
 
     Answers at once, with `state: waiting`, when the session's agent is not there yet. Any LiveKit
     SDK's `TokenSource.endpoint` can be pointed at it.
     """
+    caller = entered.caller
     caller.require(Right.OFFER, session)
     wanted = body or OfferRequest()
     _check_token_source(session, wanted)
@@ -63,6 +72,7 @@ async def offer(
             may_ask=caller.may_ask(session),
             trusted=caller.may(Right.REMOVE, session),
         ),
+        record=entered.record,
     )
     return OfferAnswer(**_offer_fields(parts, made))
 

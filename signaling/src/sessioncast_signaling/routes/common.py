@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -12,8 +13,10 @@ from fastapi.security import HTTPBearer
 
 from ..auth import Caller, Right, bearer
 from ..errors import Problem, removed, unauthorized
+from ..ids import is_session_id
 from ..problems import MEDIA_TYPE
 from ..services import Services, services
+from ..store import SessionRecord
 
 T = TypeVar("T")
 Responses = dict[int | str, dict[str, Any]]
@@ -36,22 +39,38 @@ async def count_address(request: Request, parts: ServicesDep) -> None:
     parts.limits.address(request)
 
 
-async def _caller(
+@dataclass(frozen=True)
+class Entered:
+    """Who asks, and the session's record as it was then (None: no session's route, or unknown)."""
+
+    caller: Caller
+    record: SessionRecord | None = None
+
+
+async def _enter(
     request: Request, parts: ServicesDep, _: Annotated[Any, Security(_scheme)]
-) -> Caller:
+) -> Entered:
     try:
         caller = await parts.auth.caller(request.headers.get("authorization"))
     except Problem as problem:
         if problem.status != HTTPStatus.UNAUTHORIZED:
             raise
         raise await parts.limits.failure(request, problem) from None
-    await parts.limits.caller(caller)
     session = request.path_params.get("session")
-    if not isinstance(session, str) or caller.may(Right.REMOVE, session):
-        return caller  # who may remove people is never kept out
-    if await parts.store.banned(session, caller.subject):
+    if not isinstance(session, str) or not is_session_id(session):
+        await parts.limits.caller(caller)
+        return Entered(caller)
+    entry = await parts.limits.enter(caller, session)
+    if entry.banned and not caller.may(Right.REMOVE, session):  # who may, is never kept out
         raise removed()
-    return caller
+    return Entered(caller, entry.record)
+
+
+EnteredDep = Annotated[Entered, Depends(_enter)]
+
+
+async def _caller(entered: EnteredDep) -> Caller:
+    return entered.caller
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -1,9 +1,9 @@
--- KEYS: grant, link; ARGV: prefix, grant digest, give the use back (1) or not (0)
+-- KEYS: grant, link; ARGV: prefix, grant digest
 local session = redis.call('HGET', KEYS[1], 'session')
 if session then
   redis.call('HDEL', ARGV[1] .. 'gs:' .. session, ARGV[2])
   redis.call('DEL', KEYS[1])
 end
-if ARGV[3] == '1' and tonumber(redis.call('HGET', KEYS[2], 'uses') or '0') > 0 then
+if tonumber(redis.call('HGET', KEYS[2], 'uses') or '0') > 0 then
   redis.call('HINCRBY', KEYS[2], 'uses', -1)
 end
