@@ -9,7 +9,7 @@ from sessioncast_signaling.app import create_app
 from sessioncast_signaling.config import Settings
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "api.md"
-EXAMPLES = {"session": "demo", "link_id": "jl-0a1b2c3d4e5f"}
+EXAMPLES = {"session": "demo", "link_id": "jl-0a1b2c3d4e5f", "ban": "ban-5d41402abc4b2a76"}
 TITLES = {
     "sessions": "Sessions",
     "access": "Ways in",

@@ -162,6 +162,28 @@ async def test_an_agent_that_comes_back_knows_who_is_kept_out(
         await other.first_picture()
 
 
+async def test_one_who_is_let_back_sees_and_steers_again(
+    shim: ShimProcess, agent: AgentProcess
+) -> None:
+    offer = await by_link(shim, role="operator")
+    await ask(shim, "DELETE", f"{ROOT}/participants/{offer['identity']}")
+    async with viewer(shim, SESSION) as other:
+        await other.first_picture()  # while somebody is kept out, the agent names who may see
+        (ban,) = (await ask(shim, "GET", f"{ROOT}/bans"))["items"]
+        assert ban["identities"] == [offer["identity"]]
+        await ask(shim, "DELETE", f"{ROOT}/bans/{ban['ban']}")
+        assert "media for all" in agent.log().rpartition("a viewer is let in again")[2]
+        async with watching(offer) as same:  # the token of the time before
+            await same.first_picture()
+            assert same.room.isconnected()
+        fresh = await ask(shim, "POST", f"{ROOT}/webrtc/offer", {}, offer["grant"])
+        async with watching(fresh) as guest:
+            await guest.first_picture()
+            body = {"action": "request", "identity": fresh["identity"]}
+            answer = await ask(shim, "POST", f"{ROOT}/control", body, offer["grant"])
+            assert answer["state"] == "granted"
+
+
 async def test_an_observer_asks_for_control_and_steers(
     shim: ShimProcess, agent: AgentProcess
 ) -> None:

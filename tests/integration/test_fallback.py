@@ -11,6 +11,7 @@ import pytest
 from Xlib import X
 
 from support.agent_process import AgentProcess, agent_process, call
+from support.livekit import LiveKitServer
 from support.rfb import (
     CONTINUOUS,
     CURSOR,
@@ -24,7 +25,7 @@ from support.rfb import (
     probe,
     stream,
 )
-from support.shim_process import ShimProcess
+from support.shim_process import ShimProcess, shim_process
 from support.viewer import eventually, psnr
 from support.xserver import Canvas, XServer
 
@@ -107,6 +108,51 @@ async def refused(made: dict[str, Any], ticket: str | None = None, url: str | No
         async with stream(made, ticket=ticket):
             pass
     return error.value.status
+
+
+async def test_streams_are_limited_by_address_and_by_key(
+    sfu: LiveKitServer, tmp_path: Path
+) -> None:
+    """Each with its own shim; the rates are so slow that only the bursts of five count."""
+    (tmp_path / "by-key").mkdir()
+    with shim_process(sfu, tmp_path / "by-key", LIMIT_PERSON_PER_MINUTE="1") as shim:
+        call(shim, "POST", "/sessions", {"session": "vnc-key"})
+        links = [
+            call(shim, "POST", "/sessions/vnc-key/join-links", {"role": "observer"})
+            for _ in range(2)
+        ]
+        one, other = [
+            call(shim, "POST", "/join", {"secret": link["url"].partition("#join=")[2]}, "-")
+            for link in links
+        ]
+        offers = [one] + [
+            call(shim, "POST", "/sessions/vnc-key/webrtc/offer", {}, one["grant"]) for _ in range(3)
+        ]
+        for made in offers[:2]:  # three offers and two streams are five
+            async with stream(made) as socket:
+                assert socket.protocol
+        assert await refused(offers[2]) == 429
+        assert await refused(offers[2]) == 401, "its ticket is used up"
+        async with stream(other) as socket:  # another's count is its own
+            assert socket.protocol
+    (tmp_path / "by-address").mkdir()
+    with shim_process(sfu, tmp_path / "by-address", LIMIT_ADDRESS_PER_MINUTE="1") as shim:
+        call(shim, "POST", "/sessions", {"session": "vnc-address"})
+        made = [offer(shim, "vnc-address") for _ in range(2)]
+        agents_end = made[1]["fallback"]["url"].replace("/fallback", "/agent/fallback")
+        assert await refused(made[1], url=agents_end) == 404
+        async with stream(made[0]) as socket:
+            assert socket.protocol
+        assert await refused(made[1]) == 429
+        assert await refused(made[1], url=agents_end) == 429
+    (tmp_path / "by-failures").mkdir()
+    with shim_process(sfu, tmp_path / "by-failures", LIMIT_FAILURES_PER_MINUTE="1") as shim:
+        call(shim, "POST", "/sessions", {"session": "vnc-guess"})
+        made = [offer(shim, "vnc-guess")]
+        guesses = [await refused(made[0], ticket=f"sct_{n}") for n in range(7)]
+        assert guesses == [401] * 5 + [429] * 2
+        async with stream(made[0]) as socket:  # whoever has a ticket is not shut out
+            assert socket.protocol
 
 
 async def closed(seen: RfbProbe) -> int | None:

@@ -53,6 +53,7 @@ def answer_well(method: str, body: dict[str, Any]) -> dict[str, Any]:
     answers: dict[str, dict[str, Any]] = {
         "shim.expect": {"ok": True},
         "shim.ban": {"ok": True},
+        "shim.pardon": {"ok": True},
         "shim.control": {"state": "granted"},
         "shim.end": {"usage": usage},
         "shim.usage": usage,

@@ -349,6 +349,11 @@ class AgentSession:
         log.info("a viewer was removed identity=%s", identity)
         self._stages.banned(identity, monotonic_us() + int(seconds * 1e6))
 
+    def pardon(self, identity: str) -> None:
+        """See ShimTarget."""
+        log.info("a viewer is let in again identity=%s", identity)
+        self._stages.pardoned(identity)
+
     def end(self, reason: str) -> dict[str, Any]:
         """See ShimTarget."""
         log.info("the shim ends the session reason=%s", reason)

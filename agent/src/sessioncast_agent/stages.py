@@ -58,6 +58,9 @@ class Stage:
     def banned(self, identity: str, until_us: int) -> None:
         """The shim has removed this viewer: nothing more of it or for it until then (monotonic)."""
 
+    def pardoned(self, identity: str) -> None:
+        """The shim lets this viewer in again."""
+
     def published(self, attributes: dict[str, str]) -> None:
         """The room knows these attributes now."""
 
@@ -159,6 +162,10 @@ class StageKeeper(Stage):
     def banned(self, identity: str, until_us: int) -> None:
         """Tell all."""
         self._tell(lambda stage: stage.banned(identity, until_us))
+
+    def pardoned(self, identity: str) -> None:
+        """Tell all."""
+        self._tell(lambda stage: stage.pardoned(identity))
 
     def published(self, attributes: dict[str, str]) -> None:
         """Tell all."""

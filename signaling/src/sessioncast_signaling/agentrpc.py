@@ -156,6 +156,10 @@ class AgentClient:
         body = {"identity": identity, "seconds": seconds}
         await self._call(session, "shim.ban", body, EXPECT_DEADLINE_S)
 
+    async def pardon(self, session: str, identity: str) -> None:
+        """Tell it that a viewer may have media and control again."""
+        await self._call(session, "shim.pardon", {"identity": identity}, EXPECT_DEADLINE_S)
+
     async def control(self, session: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask for, give or take control in somebody's name."""
         return await self._call(session, "shim.control", body, ASK_DEADLINE_S)

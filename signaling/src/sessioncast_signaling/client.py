@@ -28,7 +28,7 @@ from .models import (
     Usage,
 )
 from .models_access import JoinAnswer, LinkCreated, LinkList, LinkView, OfferAnswer
-from .models_people import ControlAnswer
+from .models_people import BanList, BanView, ControlAnswer
 from .roles import Actor, ControlAction, Kind, Role
 
 DEADLINE_S = 10.0
@@ -194,6 +194,22 @@ class Client:
     async def remove(self, session: str, identity: str) -> None:
         """Remove somebody, and keep them out."""
         await self._send("DELETE", f"/sessions/{session}/participants/{identity}")
+
+    async def bans(self, session: str) -> AsyncIterator[BanView]:
+        """Go through those who are kept out."""
+        cursor: str | None = None
+        path = f"/sessions/{session}/bans"
+        while True:
+            found = await self._ask(BanList, "GET", path, query=_page(cursor))
+            for ban in found.items:
+                yield ban
+            cursor = found.next
+            if cursor is None:
+                return
+
+    async def lift_ban(self, session: str, ban: str) -> None:
+        """Let somebody back in who was removed; `ban` is of `bans`."""
+        await self._send("DELETE", f"/sessions/{session}/bans/{ban}")
 
     async def control(
         self, session: str, action: ControlAction, identity: str | None = None

@@ -136,7 +136,7 @@ class AccessSettings(StateSettings):
     )  # fmt: skip
     failures_per_minute: int = Field(
         default=60, ge=1, validation_alias="LIMIT_FAILURES_PER_MINUTE",
-        description="Wrong keys and wrong join links from one address.",
+        description="Wrong keys, join links and fallback tickets from one address.",
     )  # fmt: skip
     oidc_issuer: Annotated[str, AfterValidator(_issuer)] | None = Field(
         default=None,

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from .models import StrictRequest, example
 from .roles import Actor, ControlAction
@@ -23,6 +24,34 @@ class ControlRequest(StrictRequest):
         description="Of `grant` and `deny`: whom it is about. Else: which of your own viewers "
         "acts; the newest one when left out.",
     )
+
+
+BanPath = Annotated[str, Path(pattern=r"^ban-[0-9a-f]{16}$", examples=["ban-5d41402abc4b2a76"])]
+
+
+class BanView(BaseModel):
+    """One who was removed and is kept out."""
+
+    model_config = example(
+        ban="ban-5d41402abc4b2a76",
+        name="Ana",
+        identities=["viewer-2f00c1a9d7e3b45f60718293"],
+        until="2026-11-24T08:00:00Z",
+    )
+
+    ban: str = Field(description="What this ban is called by.")
+    name: str
+    identities: list[str] = Field(description="The viewers that it is about, oldest first.")
+    until: AwareDatetime
+
+
+class BanList(BaseModel):
+    """Who is kept out of a session."""
+
+    model_config = example(items=[], next=None)
+
+    items: list[BanView]
+    next: str | None
 
 
 class ControlHolder(BaseModel):

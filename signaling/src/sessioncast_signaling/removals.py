@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .agentrpc import AgentClient
 from .errors import AgentError, Problem, SfuError
-from .ids import agent_identity
+from .ids import agent_identity, digest
 from .presence import Presence
 from .sessions import Sessions
 from .sfu import Sfu
@@ -27,6 +27,20 @@ REFRESHED_TTL_S = 600
 IDENTITY_BAN_S = max(REFRESHED_TTL_S, TOKEN_TTL_S) + 120
 BAN_S = 24 * 3600
 WATCH_PERIOD_S = 0.5
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """One who is kept out: a person, key or browser with all its viewers, or one viewer alone."""
+
+    ban: Ban
+    name: str
+    identities: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """What it is called by: whose ban it is may be no path, and nobody's business."""
+        return f"ban-{digest(f'{self.ban.session} {self.ban.who}')[:16]}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,50 @@ class Removals:
             ]
         await asyncio.gather(*(self._keep_out(session, each) for each in identities))
         log.info("removed session=%s identities=%d", record.session, len(identities))
+
+    async def kept_out(self, session: str) -> list[KeptOut]:
+        """Return who is kept out of a session now, each with all that was theirs."""
+        now = self.sessions.now_s()
+        bans = {ban.who: ban for ban in await self.store.bans(session)}
+        found: list[KeptOut] = []
+        for ban in [ban for ban in bans.values() if not ban.identity]:
+            same = await self.store.admitted_by(session, ban.who)
+            theirs = [v for v in same if v.identity in bans or v.expires_at > now] or same[-1:]
+            identities = tuple(v.identity for v in theirs)
+            found.append(KeptOut(ban, same[-1].name if same else "", identities))
+        named = {identity for one in found for identity in one.identities}
+        for ban in [ban for ban in bans.values() if ban.identity and ban.who not in named]:
+            viewer = await self.store.admitted(session, ban.who)
+            found.append(KeptOut(ban, viewer.name if viewer else "", (ban.who,)))
+        return sorted(found, key=lambda one: one.id)
+
+    async def let_back(self, session: str, ban_id: str) -> None:
+        """Lift a ban, and those of all viewers who were the same one's. Raises Problem 404.
+
+        The join link that they came by stays closed, and a role that was raised stays lowered.
+        """
+        for one in await self.kept_out(session):
+            if one.id == ban_id:
+                break
+        else:
+            raise Problem(
+                404,
+                "ban-unknown",
+                "No such ban",
+                f"Nobody is kept out of {session} by this ban: GET …/bans lists who is.",
+            )
+        for who in {one.ban.who, *one.identities}:
+            await self.store.lift_ban(session, who)
+        log.info("let back session=%s identities=%d", session, len(one.identities))
+        told = await asyncio.gather(
+            *(self.agent.pardon(session, identity) for identity in one.identities),
+            return_exceptions=True,
+        )
+        for error in told:
+            if isinstance(error, AgentError | SfuError):  # its own ban ends by itself
+                log.info("agent not told of a pardon session=%s error=%s", session, error)
+            elif isinstance(error, BaseException):
+                raise error
 
     async def seen(self, session: str, identity: str) -> bool:
         """Somebody has joined: remove it again if it is kept out; tell whether it is."""

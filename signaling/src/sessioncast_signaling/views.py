@@ -2,6 +2,8 @@
 
 from .clock import at
 from .models import Control, ParticipantView, SessionView
+from .models_people import BanView
+from .removals import KeptOut
 from .roles import Actor, Role
 from .sessions import SessionStatus
 from .sfu import Participant
@@ -37,4 +39,11 @@ def participant_view(participant: Participant) -> ParticipantView:
         role=Role(attributes.get("role", Role.OBSERVER)),
         actor=Actor(attributes.get("actor", Actor.PERSON)),
         joined_at=at(participant.joined_at),
+    )
+
+
+def ban_view(one: KeptOut) -> BanView:
+    """Return one who is kept out as the API shows it."""
+    return BanView(
+        ban=one.id, name=one.name, identities=list(one.identities), until=at(one.ban.until)
     )

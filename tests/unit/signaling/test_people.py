@@ -117,6 +117,64 @@ async def test_a_person_is_kept_out_and_one_who_may_remove_is_not(tmp_path: Any)
         await shim.call("POST", OFFER, {}, key=manager, status=201)
 
 
+async def bans(shim: Shim) -> list[dict[str, Any]]:
+    return list((await shim.call("GET", f"{DEMO}/bans", status=200))["items"])
+
+
+async def test_one_who_was_removed_is_let_back_with_what_it_had() -> None:
+    async with running_shim() as shim:
+        await shim.create()
+        shim.sfu.put_agent("demo")
+        identity, grant, secret = await come(shim, role="operator", max_uses=5)
+        second = await shim.call("POST", OFFER, {}, key=grant, status=201)
+        stranger, _, _ = await come(shim)
+        assert await bans(shim) == []
+        await shim.call("DELETE", f"{PEOPLE}/{identity}", status=204)
+        await shim.call("DELETE", f"{PEOPLE}/{stranger}", status=204)
+        found = {one["identities"][0]: one for one in await bans(shim)}
+        assert found[identity]["identities"] == [identity, second["identity"]]
+        assert set(found) == {identity, stranger}
+        assert found[identity]["until"] == "2026-11-24T08:00:00Z"
+
+        path = f"{DEMO}/bans/{found[identity]['ban']}"
+        await shim.problem("removed", 403, "DELETE", path, key=grant)
+        await shim.call("DELETE", path, status=204)
+        assert {b["identity"] for b in told(shim, "shim.pardon")} == {identity, second["identity"]}
+        assert [one["identities"] for one in await bans(shim)] == [[stranger]]
+        back = await shim.call("POST", OFFER, {}, key=grant, status=201)
+        assert back["role"] == "operator"
+        shim.sfu.put("demo", identity)
+        await parts(shim).removals.tidy()
+        assert identity in shim.sfu.rooms["demo"], "with the token that it had, too"
+        await shim.problem("link-unknown", 404, "POST", "/api/v1/join", json={"secret": secret})
+        token = await shim.call("POST", TOKEN, key=credential("demo"), status=200)
+        assert token["banned"] == [stranger]
+        await shim.problem("ban-unknown", 404, "DELETE", path)
+        await shim.problem("session-unknown", 404, "GET", "/api/v1/sessions/nowhere/bans")
+
+
+async def test_a_ban_is_lifted_although_the_agent_does_not_hear_of_it() -> None:
+    async with running_shim() as shim:
+        await shim.create()
+        shim.sfu.put("demo", "viewer-unknown")  # nobody remembers whose it is
+        await shim.call("DELETE", f"{PEOPLE}/viewer-unknown", status=204)
+        (ban,) = await bans(shim)
+        assert (ban["identities"], ban["name"]) == (["viewer-unknown"], "")
+        shim.sfu.rpc_error = RpcTimeoutError("x")
+        await shim.call("DELETE", f"{DEMO}/bans/{ban['ban']}", status=204)
+        assert await bans(shim) == []
+
+
+async def test_only_who_may_remove_sees_bans_and_lifts_them(tmp_path: Any) -> None:
+    operate, operator = make_key("", (Scope.OPERATE, Scope.READ), ("*",), START_US / 1e6, None)
+    await KeyFile(tmp_path).add(operate)
+    async with running_shim(SESSIONCAST_STATE_DIR=str(tmp_path)) as shim:
+        await shim.create()
+        await shim.problem("forbidden", 403, "GET", f"{DEMO}/bans", key=operator)
+        path = f"{DEMO}/bans/ban-0123456789abcdef"
+        await shim.problem("forbidden", 403, "DELETE", path, key=operator)
+
+
 async def test_a_removal_does_not_wait_for_an_agent_that_is_away() -> None:
     async with running_shim() as shim:
         await shim.create()

@@ -6,7 +6,7 @@ People (data packets), programs (RPC) and the VNC fallback all come through `act
 runs on the event loop and waits for nothing; injection happens on the backend's own thread.
 
 What other parts may use: `act`, `may_act`, `request`, `release`, `grant`, `deny`, `take`, `leave`,
-`ban`, `holder`, `subscribe`, `person`, and the `clipboard`.
+`holder`, `subscribe`, `person`, and the `clipboard`.
 """
 
 from __future__ import annotations
@@ -165,11 +165,6 @@ class ControlDesk(Stage):
         self.outbox.gone(identity)
         self._changed(self.lease.gone(identity, monotonic_us(), reason))
 
-    def ban(self, identity: str) -> None:
-        """Removed for good: nothing of it is read any more."""
-        self.people.ban(identity, monotonic_us())
-        self.leave(identity)
-
     def check_holder(self, identity: str, *, takes: bool = True) -> Person:
         """The person, if its act may have an effect now (it takes free control); else raises."""
         person = self._known(identity)
@@ -222,9 +217,14 @@ class ControlDesk(Stage):
         return {"shim.control": partial(shim_control, self)}
 
     def banned(self, identity: str, until_us: int) -> None:
-        """See Stage."""
+        """See Stage: nothing of it is read any more."""
         del until_us  # no identity is given out twice
-        self.ban(identity)
+        self.people.ban(identity, monotonic_us())
+        self.leave(identity)
+
+    def pardoned(self, identity: str) -> None:
+        """See Stage."""
+        self.people.pardon(identity)
 
     def attributes(self) -> dict[str, str]:
         """See Stage."""

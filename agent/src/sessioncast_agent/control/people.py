@@ -98,6 +98,10 @@ class People:
             del self._banned[next(iter(self._banned))]
         self._banned[identity] = None
 
+    def pardon(self, identity: str) -> None:
+        """Know this one again, by what its token says until the shim says more."""
+        self._banned.pop(identity, None)
+
     def _from_token(self, identity: str) -> Person | None:
         """After a restart of the agent: viewers cannot change their own attributes, the shim's
         signature is on them."""

@@ -50,6 +50,13 @@ class MediaGate(Stage):
         self._banned_until_us[identity] = max(until_us, self._banned_until_us.get(identity, 0))
         self._apply()
 
+    def pardoned(self, identity: str) -> None:
+        """See Stage."""
+        if self._banned_until_us.pop(identity, None) is not None:
+            if self._room is not None and identity in self._room.remote_participants:
+                self._welcome[identity] = None
+            self._apply()
+
     def expected(self, person: Person) -> None:
         """See Stage: whom the shim announces must be on the list before it subscribes."""
         self._let_in(person.identity)

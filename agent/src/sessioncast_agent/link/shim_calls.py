@@ -32,6 +32,9 @@ class ShimTarget(Protocol):
     def ban(self, identity: str, seconds: float) -> None:
         """A viewer was removed."""
 
+    def pardon(self, identity: str) -> None:
+        """A viewer who was removed may come back."""
+
     def end(self, reason: str) -> dict[str, Any]:
         """Leave for good; the last usage."""
 
@@ -57,6 +60,17 @@ def _person(body: dict[str, Any]) -> Person:
     return Person(identity, str(role), str(actor), name)
 
 
+def _viewer_identity(body: dict[str, Any]) -> str:
+    identity = body.get("identity")
+    if (
+        not isinstance(identity, str)
+        or not 0 < len(identity) <= MAX_FIELD_CHARS
+        or identity.startswith(AGENT_PREFIX)
+    ):
+        raise EnvelopeRefused(BAD_REQUEST, "malformed identity")
+    return identity
+
+
 class ShimCalls:
     """The handlers for one credential; `handlers` goes to every new room."""
 
@@ -76,6 +90,7 @@ class ShimCalls:
         methods: dict[str, ShimMethod] = {
             "shim.expect": self._expect,
             "shim.ban": self._ban,
+            "shim.pardon": self._pardon,
             "shim.end": self._end,
             "shim.usage": self._usage,
             "shim.thumbnail": self._thumbnail,
@@ -104,17 +119,18 @@ class ShimCalls:
         return {"ok": True}
 
     async def _ban(self, body: dict[str, Any]) -> dict[str, Any]:
-        identity, seconds = body.get("identity"), body.get("seconds")
+        seconds = body.get("seconds")
         if (
-            not isinstance(identity, str)
-            or not 0 < len(identity) <= MAX_FIELD_CHARS
-            or identity.startswith(AGENT_PREFIX)
-            or isinstance(seconds, bool)
+            isinstance(seconds, bool)
             or not isinstance(seconds, int | float)
             or not 0 < seconds <= MAX_BAN_S
         ):
             raise EnvelopeRefused(BAD_REQUEST, "malformed ban")
-        self._target.ban(identity, seconds)
+        self._target.ban(_viewer_identity(body), seconds)
+        return {"ok": True}
+
+    async def _pardon(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._target.pardon(_viewer_identity(body))
         return {"ok": True}
 
     async def _end(self, body: dict[str, Any]) -> dict[str, Any]:

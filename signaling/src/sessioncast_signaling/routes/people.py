@@ -13,11 +13,20 @@ from ..auth import Right
 from ..credentials import is_agent_credential
 from ..errors import Problem, unauthorized
 from ..ids import is_session_id
-from ..models import SessionPath
-from ..models_people import AgentMute, AgentState, ControlAnswer, ControlRequest, as_control_answer
+from ..models import PAGE_DEFAULT, Cursor, Limit, SessionPath
+from ..models_people import (
+    AgentMute,
+    AgentState,
+    BanList,
+    BanPath,
+    ControlAnswer,
+    ControlRequest,
+    as_control_answer,
+)
 from ..services import Services
 from ..sfu import participant_of
-from .common import CallerDep, ServicesDep, agent_scheme, bearer_or_refused, problems
+from ..views import ban_view
+from .common import CallerDep, ServicesDep, agent_scheme, bearer_or_refused, page_of, problems
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +53,42 @@ async def remove_participant(
     """
     caller.require(Right.REMOVE, session)
     await parts.removals.remove(session, identity)
+    return Response(status_code=204)
+
+
+@router.get("/sessions/{session}/bans", responses=problems(401, 403, 404, 422))
+async def list_bans(
+    session: SessionPath,
+    caller: CallerDep,
+    parts: ServicesDep,
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> BanList:
+    """List who was removed and is kept out."""
+    caller.require(Right.REMOVE, session)
+    await parts.sessions.known(session)
+    page, following = page_of(
+        await parts.removals.kept_out(session), lambda one: [one.id], limit=limit, cursor=cursor
+    )
+    return BanList(items=[ban_view(one) for one in page], next=following)
+
+
+@router.delete(
+    "/sessions/{session}/bans/{ban}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(401, 403, 404, 410, 422),
+)
+async def lift_ban(
+    session: SessionPath, ban: BanPath, caller: CallerDep, parts: ServicesDep
+) -> Response:
+    """Let somebody who was removed back in, with the grant, key or sign-in that they had.
+
+    The join link that they came by stays closed.
+    """
+    caller.require(Right.REMOVE, session)
+    await parts.sessions.running(session)
+    await parts.removals.let_back(session, ban)
     return Response(status_code=204)
 
 
