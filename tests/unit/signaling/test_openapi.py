@@ -34,6 +34,8 @@ ROUTES = {
     ("get", "/api/v1/auth/config"),
     ("get", "/api/v1/events"),
     ("delete", "/api/v1/sessions/{session}/participants/{identity}"),
+    ("get", "/api/v1/sessions/{session}/bans"),
+    ("delete", "/api/v1/sessions/{session}/bans/{ban}"),
     ("post", "/api/v1/sessions/{session}/control"),
     ("post", "/api/v1/sessions/{session}/agent/state"),
     ("post", "/api/v1/sessions/{session}/agent/mute"),
