@@ -51,7 +51,6 @@ async def test_after_an_unwatched_time_ten_of_ten_see_the_present_picture_in_a_s
         for agent in agents:
             await asyncio.to_thread(agent.wait_ready)
         await asyncio.sleep(unwatched_s / 2)
-        old = x.luma()
         encoded = [agent.metrics()["sessioncast_frames_total/encoded"] for agent in agents]
         canvas.text_page(2)  # nobody sees this happen
         await asyncio.sleep(unwatched_s / 2)
@@ -60,29 +59,22 @@ async def test_after_an_unwatched_time_ten_of_ten_see_the_present_picture_in_a_s
             assert agent.metrics()["sessioncast_frames_total/encoded"] == before
         took = {}
         for session in sessions:
-            took[session] = await join_sees(shim, session, screen, old)
+            took[session] = await join_sees(shim, session, screen)
         # a second look, once it is unwatched again, tells a hiccup of a busy machine from a flaw
         slow = [session for session in sessions if took[session] > JOIN_TARGET_S]
         assert len(slow) <= 2, took
         if slow:
             await asyncio.sleep(8.0)
         for session in slow:
-            assert await join_sees(shim, session, screen, old) <= JOIN_TARGET_S, took
+            assert await join_sees(shim, session, screen) <= JOIN_TARGET_S, took
         assert max(took.values()) < 3 * JOIN_TARGET_S, took
 
 
-async def join_sees(shim: ShimProcess, session: str, screen: Luma, old: Luma) -> float:
-    """Join; the seconds from the offer to the first picture, which must be the present one.
-
-    It is sharp at once but where the network seems narrow, as it does when ten agents share a
-    busy machine; then it becomes sharp.
-    """
+async def join_sees(shim: ShimProcess, session: str, screen: Luma) -> float:
+    """Join; seconds from the offer to the first picture: the present one, and legible."""
     async with viewer(shim, session) as notes:
         picture = await notes.first_picture()
-        assert psnr(picture, screen) > psnr(picture, old) + 3, "the present picture, not an old one"
-        await eventually(
-            lambda: notes.last is not None and psnr(notes.last, screen) > 35, "a sharp picture"
-        )
+        assert psnr(picture, screen) > 30, "the present picture, not an old one"
         assert notes.first_after_s is not None
         return notes.first_after_s
 

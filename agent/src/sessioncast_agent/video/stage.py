@@ -105,6 +105,7 @@ class VideoStage:
         if watched and not self._watched:
             self._picture_from_us = monotonic_us()
             self._hold_until_us = self._picture_from_us + HOLD_US
+            self._rate.begin_again(self._picture_from_us)
         self._watched = watched
         self._wake.set()
 
@@ -201,6 +202,8 @@ class VideoStage:
             self._hold_until_us = 0
         if feedback.target_bps is not None:
             self._rate.estimate(feedback.target_bps)
+        if not self._watched:
+            return  # what a few packets of a start say of the network is not worth a coarse picture
         encoder = self._encoder
         reopen = self._rate.decide(
             now_us,
