@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def hears(ear: Listener, hertz: float, seconds: float = 0.25) -> Callable[[], bo
     return lambda: level_of(ear.heard(DESKTOP, seconds), hertz) > LOUD
 
 
+async def back_within_3_s(ear: Listener, pulse: SoundServer, beep: Path, since_s: float) -> None:
+    """What is played from now on is heard no later than 3 s after `since_s` (monotonic)."""
+    ear.sound.clear()  # what was heard before must not count
+    with pulse.playing(beep):
+        await eventually(hears(ear, 440), "440 Hz again", 10)
+    assert time.monotonic() - since_s <= 3
+
+
 async def test_a_tone_of_the_desktop_is_heard_by_a_viewer(
     shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer, beep: Path
 ) -> None:
@@ -87,7 +96,7 @@ async def test_stereo_arrives_as_mono_until_the_sdk_can_do_better(
             assert publication.source == rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
 
 
-async def test_sound_is_back_after_the_sound_server_died_and_the_picture_never_stopped(
+async def test_sound_is_back_within_3_s_of_the_sound_servers_return_and_the_picture_never_stopped(
     shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer, beep: Path
 ) -> None:
     with sounding_agent(shim, x, tmp_path, "killed", pulse) as agent:
@@ -98,10 +107,9 @@ async def test_sound_is_back_after_the_sound_server_died_and_the_picture_never_s
             await eventually(lambda: ear.attributes("killed")["sound"] == "off", "off")
             frames = ear.frames
             await eventually(lambda: ear.frames > frames + 1, "the picture goes on", 5)
-            pulse.start()
-            with pulse.playing(beep):
-                back_s = await eventually(hears(ear, 440), "440 Hz again", 10)
-            assert back_s < 10
+            returned = time.monotonic()
+            await asyncio.to_thread(pulse.start)
+            await back_within_3_s(ear, pulse, beep, returned)
         assert agent.process.poll() is None
 
 
@@ -138,10 +146,12 @@ async def test_a_removed_sink_and_another_default_are_followed(
                 for line in pulse.pactl("list", "short", "modules").splitlines()
                 if "sink_name=sessioncast " in line
             ]
+            removed = time.monotonic()
             pulse.pactl("unload-module", modules[0])
+            frames = ear.frames
             await eventually(lambda: "sessioncast" in pulse.names("sinks"), "a sink made anew", 5)
-            with pulse.playing(beep):
-                await eventually(hears(ear, 440), "440 Hz from the new sink", 5)
+            await back_within_3_s(ear, pulse, beep, removed)
+            await eventually(lambda: ear.frames > frames, "the picture goes on", 2)
             pulse.pactl("load-module", "module-null-sink", "sink_name=other", "rate=44100",
                         "channels=1")  # fmt: skip
             pulse.pactl("set-default-sink", "other")

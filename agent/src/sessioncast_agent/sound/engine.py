@@ -90,7 +90,7 @@ class SoundEngine:
         self._pulse = PulseWatch(
             server, must_have=must_have, microphone=microphone, changed=self._devices_changed
         )
-        self.capture = DesktopCapture(track.push, server, meter)
+        self.capture = DesktopCapture(track, server, meter)
         self.feed = MicrophoneFeed(server, meter)
         self.narrator = Narrator(speech, narration.push, caption, self._narrating)
         self._track = track

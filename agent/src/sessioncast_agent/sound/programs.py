@@ -68,18 +68,35 @@ def _end(child: subprocess.Popen[bytes], meter: UsageMeter) -> None:
         child.wait(END_TIMEOUT_S)
 
 
-class Recorder:
-    """`parec`: gives what a source plays. Belongs to the running event loop."""
+class RecorderProcess:
+    """`parec`: gives what a source plays, to be read from `fd`, which blocks."""
 
     def __init__(self, source: str, channels: int, server: str | None, meter: UsageMeter) -> None:
         self._meter = meter
         argv = _arguments("parec", source, channels, 10, "desktop audio")
         self._child = _start(argv, server, meter, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert self._child.stdout is not None  # noqa: S101 - for the type checker
-        self._fd = self._child.stdout.fileno()
+        self.fd = self._child.stdout.fileno()
+
+    def end(self) -> None:
+        """Whoever reads comes to the end."""
+        _end(self._child, self._meter)
+
+    def close(self) -> None:
+        """End it; nobody reads any more."""
+        self.end()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+
+
+class Recorder:
+    """The same without blocking. Belongs to the running event loop."""
+
+    def __init__(self, source: str, channels: int, server: str | None, meter: UsageMeter) -> None:
+        self._process = RecorderProcess(source, channels, server, meter)
+        self._fd = self._process.fd
         os.set_blocking(self._fd, False)
         self.waiting = bytearray()
-        self.read_bytes = 0
         self._more: asyncio.Future[None] | None = None
         self._ended = False
         self._loop = asyncio.get_running_loop()
@@ -95,7 +112,6 @@ class Recorder:
         if not chunk:
             self._ended = True
             self._loop.remove_reader(self._fd)
-        self.read_bytes += len(chunk)
         self.waiting += chunk
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
@@ -110,9 +126,7 @@ class Recorder:
     def close(self) -> None:
         """End it."""
         self._loop.remove_reader(self._fd)
-        _end(self._child, self._meter)
-        if self._child.stdout is not None:
-            self._child.stdout.close()
+        self._process.close()
 
 
 class Player:

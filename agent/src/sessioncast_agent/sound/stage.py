@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ from sessioncast_agent.sound.narration.text import UNAVAILABLE, NarrationRefused
 from sessioncast_agent.sound.narration.tts import make_speech
 from sessioncast_agent.sound.pulse import Devices
 from sessioncast_agent.sound.settings import SoundMode, SoundSettings
+from sessioncast_agent.sound.thread import STOP_S, SoundLoop
 from sessioncast_agent.sound.track import (
     DESKTOP_TRACK,
     NARRATION_TRACK,
@@ -34,46 +34,10 @@ from sessioncast_agent.usage import UsageMeter
 
 log = logging.getLogger(__name__)
 
-STOP_S = 2.0
-NICE = -11  # as PulseAudio itself
 AI = "ai"
 CAPTIONS_TOPIC = "captions"
 CAPTION_TIMEOUT_S = 2.0
 MAX_CAPTIONS = 16
-
-
-class SoundLoop:
-    """A thread with an event loop of its own, and an end with a deadline."""
-
-    def __init__(self, meter: UsageMeter) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._meter = meter
-        self._thread = threading.Thread(target=self._run, name="sc-sound", daemon=True)
-
-    def _run(self) -> None:
-        self._meter.own_thread("sound")
-        # a frame is due each 10 ms, whatever else the machine does; where it is not allowed, not
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_forever()
-        finally:
-            self._meter.thread_ended()
-
-    def start(self) -> None:
-        """Start it."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it; one that hangs is left behind."""
-        with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(STOP_S)
-        if self._thread.is_alive():
-            log.warning("the sound thread did not end in time")
-        else:
-            self.loop.close()
 
 
 class SoundStage(Stage):

@@ -8,7 +8,8 @@ import logging
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
-from sessioncast_agent.sound.pcm import FRAME_SAMPLES, RATE_HZ
+from sessioncast_agent.sound.pcm import RATE_HZ
+from sessioncast_agent.sound.port import FramePort
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ DESKTOP_BITRATE_BPS = 128_000
 NARRATION_BITRATE_BPS = 48_000
 PUBLISH_TIMEOUT_S = 5.0
 PUBLISH_PAUSE_S = 1.0
+BUSY_S = 0.001  # until the SDK is asked again whether it has taken the frame before
 
 
 def desktop_options() -> rtc.TrackPublishOptions:
@@ -45,14 +47,13 @@ class SoundTrack:
     def __init__(self, name: str, options: rtc.TrackPublishOptions, channels: int) -> None:
         self.name, self.channels = name, channels
         self._options = options
-        self._source: rtc.AudioSource | None = None
+        self._port: FramePort | None = None
         self.publication: rtc.LocalTrackPublication | None = None
-        self.pushed = self.refused = 0
 
     @property
     def attached(self) -> bool:
         """Whether there is a room that frames go to."""
-        return self._source is not None
+        return self._port is not None
 
     async def publish(self, room: rtc.Room, sound_loop: asyncio.AbstractEventLoop) -> None:
         """Publish into this room, again and again until the SFU takes it. On the main loop."""
@@ -68,22 +69,32 @@ class SoundTrack:
                 log.warning("the SFU does not take the track %s: %s", self.name, error)
                 await asyncio.sleep(PUBLISH_PAUSE_S)
             else:
-                self._source = source
+                self._close_port()
+                self._port = FramePort(source, self.channels)
                 return
 
     def detach(self) -> None:
-        """The room is gone."""
-        self._source = self.publication = None
+        """The room is gone. On the main loop."""
+        self._close_port()
+        self.publication = None
+
+    def _close_port(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            port.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the room has not taken the frame before yet."""
+        return self._port is not None and self._port.busy
+
+    def put(self, pcm: bytes) -> None:
+        """One frame; on the sound loop, when not busy."""
+        if self._port is not None:
+            self._port.send(pcm)
 
     async def push(self, pcm: bytes) -> None:
-        """One frame; on the sound loop, one at a time."""
-        source = self._source
-        if source is None:
-            return
-        frame = rtc.AudioFrame(pcm, RATE_HZ, self.channels, FRAME_SAMPLES)
-        try:
-            await source.capture_frame(frame)
-            self.pushed += 1
-        except Exception as error:  # the SDK raises bare Exception and RtcError alike
-            self.refused += 1
-            log.debug("the track %s refused a frame: %r", self.name, error)
+        """One frame as soon as the room takes it; on the sound loop."""
+        while self.busy:  # noqa: ASYNC110 - rare, and an event would cost each frame a wake-up
+            await asyncio.sleep(BUSY_S)
+        self.put(pcm)

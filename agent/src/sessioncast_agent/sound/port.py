@@ -1,0 +1,121 @@
+"""Frames of sound handed to the SDK without waiting for its answer.
+
+`rtc.AudioSource.capture_frame` builds four messages, a queue, a subscription and a timer for each
+frame, and its answer wakes the loop, and the loop of each room, once more. Here the one request is
+written once and points to a buffer that never moves; a frame is a copy into it and a call. The
+library copies the samples before the call returns.
+
+The answer still matters, for the library takes each frame in a task of its own: two on their way
+at once could change places. It is noted where it comes in, on the SDK's thread, and stays there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from functools import cache
+
+from livekit import rtc
+from livekit.rtc._ffi_client import INVALID_HANDLE, FfiClient
+from livekit.rtc._proto import ffi_pb2
+
+from sessioncast_agent.sound.pcm import FRAME_SAMPLES, RATE_HZ, frame_bytes
+
+GIVE_UP_S = 0.5  # an answer that has not come by then never will
+OWN_IDS = 1 << 62  # far from those that the library counts up itself
+
+_local = threading.local()
+
+
+def _keep_thread_state() -> None:
+    """A thread of the SDK gets a Python thread state for each call into Python, and memory mapped
+    and unmapped for it, which stops every core for a moment: a third of what an answer costs. One
+    more count on it keeps it for as long as the thread lives."""
+    if not hasattr(_local, "kept"):
+        _local.kept = ctypes.pythonapi.PyGILState_Ensure()
+
+
+class Answers:
+    """Takes what answers a port out of the SDK's events, before it is queued for all rooms."""
+
+    def __init__(self, client: FfiClient) -> None:
+        self.ports: dict[int, FramePort] = {}
+        queue = client.queue
+        self._pass_on = queue.put
+        vars(queue)["put"] = self._put
+
+    def _put(self, event: ffi_pb2.FfiEvent) -> None:
+        """On a thread of the SDK."""
+        port = self.ports.get(event.capture_audio_frame.async_id)
+        if port is None:
+            self._pass_on(event)
+        else:
+            _keep_thread_state()
+            port.answered(event.capture_audio_frame.error)
+
+
+@cache
+def answers_of(client: FfiClient) -> Answers:
+    """The one of this client, which is the one of the process."""
+    return Answers(client)
+
+
+class FramePort:
+    """One source's way in; all methods on one thread but `answered` and `close`."""
+
+    def __init__(self, source: rtc.AudioSource, channels: int) -> None:
+        self._source = source  # lives as long as its handle is used
+        self._client = FfiClient.instance
+        self._answers = answers_of(self._client)
+        self._pcm = (ctypes.c_char * frame_bytes(channels))()
+        self._id = OWN_IDS + source._ffi_handle.handle
+        self._request = self._written(source._ffi_handle.handle, channels)
+        self._answer = ctypes.POINTER(ctypes.c_ubyte)()
+        self._answer_size = ctypes.c_size_t()
+        self._places = (ctypes.byref(self._answer), ctypes.byref(self._answer_size))
+        self._sent_s: float | None = None
+        self.refused = 0
+        self._answers.ports[self._id] = self
+
+    def _written(self, handle: int, channels: int) -> ctypes.Array[ctypes.c_ubyte]:
+        request = ffi_pb2.FfiRequest()
+        capture = request.capture_audio_frame
+        capture.source_handle = handle
+        capture.request_async_id = self._id
+        capture.buffer.data_ptr = ctypes.addressof(self._pcm)
+        capture.buffer.num_channels = channels
+        capture.buffer.sample_rate = RATE_HZ
+        capture.buffer.samples_per_channel = FRAME_SAMPLES
+        written = request.SerializeToString()
+        return (ctypes.c_ubyte * len(written)).from_buffer_copy(written)
+
+    def answered(self, error: str) -> None:
+        """The frame was taken, or not."""
+        if error:
+            self.refused += 1
+        self._sent_s = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the frame before has not been taken yet."""
+        sent_s = self._sent_s
+        return sent_s is not None and time.monotonic() - sent_s < GIVE_UP_S
+
+    def send(self, pcm: bytes) -> None:
+        """One frame of exactly 10 ms, when not busy."""
+        if len(pcm) != len(self._pcm):
+            raise ValueError(f"a frame is {len(self._pcm)} bytes, not {len(pcm)}")
+        self._pcm.raw = pcm
+        self._sent_s = time.monotonic()
+        library, request = self._client._ffi_lib, self._request
+        handle = library.livekit_ffi_request(request, len(request), *self._places)
+        if handle == INVALID_HANDLE:
+            self._sent_s = None
+            self.refused += 1
+        else:
+            library.livekit_ffi_drop_handle(handle)
+
+    def close(self) -> None:
+        """No more frames. An answer that is still on its way goes where it would without us."""
+        self._answers.ports.pop(self._id, None)
