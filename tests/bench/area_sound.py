@@ -42,6 +42,7 @@ from support.xserver import Canvas, XServer, x_server
 
 SESSION = "bench-sound"
 LATE_MS = 1_000.0
+SETTLE_S = 12.0  # a new agent encodes its still picture again until it is sharp
 ELEMENT = "document.querySelector('audio[data-track=\"desktop-audio\"]').srcObject"
 
 
@@ -219,6 +220,7 @@ async def cost(stage: Stage, page: Page, seconds: float) -> dict[str, Any]:
         playing = await cores(SESSION)
     with stage.another_agent("bench-mute", "--sound", "off"):
         await stage.open(page, "observer", "bench-mute", sound=False)
+        await asyncio.sleep(SETTLE_S)
         without = await cores("bench-mute")
     return {
         "silent": silent,
@@ -258,7 +260,8 @@ async def microphone(stage: Stage, page: Page, seconds: float) -> dict[str, Any]
 
 async def measure(plan: Plan) -> dict[str, Any]:
     """Everything, one after the other."""
-    progress = Progress(plan.latency_s + plan.skew_s + 3 * plan.cost_s + plan.microphone_s + 40)
+    parts_s = plan.latency_s + plan.skew_s + 3 * plan.cost_s + plan.microphone_s
+    progress = Progress(parts_s + SETTLE_S + 40)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="sc-bench-") as name:
         stage = Stage(Path(name))
