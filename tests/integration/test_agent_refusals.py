@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,10 +77,15 @@ def test_a_tiny_screen(sfu: LiveKitServer, tmp_path: Path) -> None:
         assert "8x8" in refusal(result)
 
 
-def test_no_sfu(x: XServer, sfu: LiveKitServer) -> None:
-    url = f"ws://127.0.0.1:{free_ports(1)[0]}"
-    result = run(x, *LIVEKIT, url, LIVEKIT_TOKEN=token(sfu))
-    assert f"no LiveKit server answers at {url}" in refusal(result)
+def test_no_sfu_and_no_shim(x: XServer, sfu: LiveKitServer) -> None:
+    ports = free_ports(2)
+    there, shim = f"ws://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+    with ThreadPoolExecutor() as pool:  # each is patient for some seconds
+        no_sfu = pool.submit(run, x, *LIVEKIT, there, LIVEKIT_TOKEN=token(sfu))
+        options = ("--session", "t", "--signaling-url", shim)
+        no_shim = pool.submit(run, x, *options, AGENT_CREDENTIAL=SECRET)
+        assert f"no LiveKit server answers at {there}" in refusal(no_sfu.result())
+        assert "the shim at" in refusal(no_shim.result())
 
 
 @pytest.mark.parametrize(
@@ -121,12 +127,6 @@ def test_a_wrong_credential(shim: ShimProcess, x: XServer) -> None:
     call(shim, "POST", "/sessions", {"session": "wrongcred"})
     result = run(x, "--session", "wrongcred", "--signaling-url", shim.url, AGENT_CREDENTIAL=SECRET)
     assert "refuses the credential of wrongcred" in refusal(result)
-
-
-def test_no_shim(x: XServer) -> None:
-    url = f"http://127.0.0.1:{free_ports(1)[0]}"
-    result = run(x, "--session", "t", "--signaling-url", url, AGENT_CREDENTIAL=SECRET)
-    assert "the shim at" in refusal(result)
 
 
 def test_a_health_port_that_is_taken(x: XServer, sfu: LiveKitServer) -> None:
