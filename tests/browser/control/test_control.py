@@ -24,17 +24,17 @@ def ends(file: Path, text: str) -> bool:
     return file.read_text().endswith(text)
 
 
-def xclip(desk: Desk, *arguments: str, text: str | None = None) -> bytes:
+def xclip(desk: Desk, *arguments: str, content: bytes | None = None) -> bytes:
     """The session's clipboard, as its programs see it."""
     process = subprocess.run(
         ["xclip", "-selection", "clipboard", *arguments],
-        input=None if text is None else text.encode(),
+        input=content,
         env=os.environ | desk.x.env,
         # xclip stays behind as the owner, with our pipes in its hands.
-        stdout=subprocess.DEVNULL if text is not None else subprocess.PIPE,
+        stdout=subprocess.DEVNULL if content is not None else subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         timeout=10,
-        check=text is not None,
+        check=content is not None,
     )
     return process.stdout or b""
 
@@ -289,7 +289,7 @@ async def test_the_clipboard_goes_both_ways(browsers: Browsers, desk: Desk) -> N
 
         # Out: what a program copies is in this browser's clipboard.
         copied = "from the session: ça va"
-        await asyncio.to_thread(xclip, desk, "-in", text=copied)
+        await asyncio.to_thread(xclip, desk, "-in", content=copied.encode())
         await ana.until(
             "(copied) => navigator.clipboard.readText().then((text) => text === copied)", arg=copied
         )
@@ -316,6 +316,27 @@ async def test_a_picture_is_pasted_into_the_session(browsers: Browsers, desk: De
             return held.startswith(base64.b64decode(PNG)[:8])
 
         await eventually(pasted, "the picture")
+
+
+async def test_a_picture_that_a_program_copies_is_in_the_browsers_clipboard(
+    browsers: Browsers, desk: Desk
+) -> None:
+    ana = await desk.person(browsers, "operator", "Ana", permissions=CLIPBOARD)
+    await hold(ana)
+    await ana.page.mouse.click(*await at(ana, 600, 300))
+    picture = base64.b64decode(PNG)
+    await asyncio.to_thread(xclip, desk, "-in", "-target", "image/png", content=picture)
+    await ana.until(
+        """async () => {
+          const [item] = await navigator.clipboard.read().catch(() => []);
+          if (!item?.types.includes('image/png')) return false;
+          const image = await createImageBitmap(await item.getType('image/png'));
+          const canvas = new OffscreenCanvas(1, 1).getContext('2d');
+          canvas.drawImage(image, 0, 0);
+          return canvas.getImageData(0, 0, 1, 1).data.join() === '255,0,0,255';
+        }"""
+    )
+    await clean(ana)
 
 
 @pytest.mark.parametrize("desk", [("--control-mode", "implicit")], indirect=True)
