@@ -90,3 +90,33 @@ async def test_input_to_photon_is_measured_while_the_statistics_are_open(
         await row.wait_for(timeout=DEADLINE_S * 1000)
         p50_ms = float((await row.inner_text()).split()[0])
         assert 1 < p50_ms < 2_000
+
+
+async def test_in_full_screen_the_browsers_own_keys_are_the_sessions(
+    browsers: Browsers, desk: Desk
+) -> None:
+    with desk.events() as events:
+        ana = await desk.person(browsers, "operator", "Ana")
+        await ana.page.evaluate(
+            """() => {
+              window.locks = [];
+              for (const name of ['lock', 'unlock']) {
+                const real = navigator.keyboard[name].bind(navigator.keyboard);
+                navigator.keyboard[name] = (...rest) => {
+                  window.locks.push(name);
+                  return real(...rest);
+                };
+              }
+            }"""
+        )
+        await call_bar(ana)
+        await ana.page.click(".control-button")
+        await stance(ana, "yours")
+        await click_bar(ana, "Full screen")
+        await ana.until("document.fullscreenElement !== null && locks.at(-1) === 'lock'")
+        await ana.page.mouse.click(*await at(ana, 400, 300))
+        await ana.page.keyboard.press("Escape")
+        await eventually(lambda: "keysym 0xff1b, Escape" in events(), "Escape came to the session")
+        assert await ana.page.evaluate("document.fullscreenElement !== null"), "and was not eaten"
+        await click_bar(ana, "Leave full screen")
+        await ana.until("document.fullscreenElement === null && locks.at(-1) === 'unlock'")
