@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -254,14 +257,30 @@ def main() -> None:
     """Entry point: one sentence on stderr and exit status 3 for what can never start."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the session has its own handler
     try:
+        status = _status()
+    except SystemExit as asked:
+        status = asked.code if isinstance(asked.code, int) else 0
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # its reader is gone
+            stream.flush()
+    if "livekit.rtc" in sys.modules:
+        # the SDK's threads still call into the interpreter, and one that does while it is taken
+        # down aborts the process ("panic in a function that cannot unwind")
+        os._exit(status)
+    sys.exit(status)
+
+
+def _status() -> int:
+    try:
         code = app(standalone_mode=False)
     except TyperException as error:
         message = getattr(error, "format_message", error.__str__)()  # adds the option's name
         print(redact(f"sessioncast: {message}"), file=sys.stderr)
-        sys.exit(EXIT_CANNOT_START)
+        return EXIT_CANNOT_START
     except CannotStart as error:
         print(redact(f"sessioncast: {error}"), file=sys.stderr)
-        sys.exit(EXIT_CANNOT_START)
+        return EXIT_CANNOT_START
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    return code if isinstance(code, int) else 0
