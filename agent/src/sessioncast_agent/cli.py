@@ -51,6 +51,21 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Live desktops and browsers in LiveKit rooms. Try `sessioncast demo` first."""
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
