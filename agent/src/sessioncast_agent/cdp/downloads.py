@@ -6,7 +6,9 @@ download is refused with a word. On the CDP loop.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,7 +23,38 @@ log = logging.getLogger(__name__)
 
 MAX_KEPT = 20
 MAX_BYTES = 100_000_000
+_PREFIX, _LOCK = "sessioncast-downloads-", "in-use"
 _TELL_STEP_BYTES = 2_000_000  # progress is told in such steps
+
+
+def _make_folder() -> tuple[Path, int]:
+    """A private folder, and the lock that says whose it is for as long as we live."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder, lock
+
+
+def remove_stale() -> None:
+    """Remove our folders whose agent was killed: the kernel has let their locks go.
+
+    A lock and no process number: containers may share a folder and not their processes.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                continue
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:  # just being made, or none of ours
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("downloads of an agent that was killed are removed")
+        except OSError:  # in use
+            continue
+        finally:
+            os.close(lock)
 
 
 class Downloads:
@@ -30,6 +63,7 @@ class Downloads:
     def __init__(self, tell: Callable[[News], None], *, local: bool) -> None:
         self._tell, self._local = tell, local
         self._folder: Path | None = None
+        self._lock = -1
         self._known: dict[str, Download] = {}
 
     def connected(self, connection: Connection) -> None:
@@ -42,7 +76,8 @@ class Downloads:
         params: Params = {"behavior": "deny", "eventsEnabled": True}
         if self._local:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="sessioncast-downloads-"))
+                remove_stale()
+                self._folder, self._lock = _make_folder()
             params |= {"behavior": "allowAndName", "downloadPath": str(self._folder)}
         self._connection.post("Browser.setDownloadBehavior", params)
 
@@ -107,4 +142,5 @@ class Downloads:
         """Remove the files."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._lock)
             self._folder = None

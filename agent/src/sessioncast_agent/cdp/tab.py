@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from sessioncast_agent.cdp.asking import Asking
 from sessioncast_agent.cdp.connection import Connection, Params
+from sessioncast_agent.cdp.guest import BINDING, WORLD, preparations
 from sessioncast_agent.cdp.news import TabInfo
 from sessioncast_agent.cdp.picture import JPEG_QUALITY
 from sessioncast_agent.cdp.policy import UrlPolicy
@@ -20,8 +21,6 @@ from sessioncast_agent.errors import BrowserLost, BrowserRefused
 
 log = logging.getLogger(__name__)
 
-WORLD = "sessioncast"
-BINDING = "sessioncastTell"
 MAX_TITLE_CHARS, MAX_SHOWN_URL_CHARS = 120, 500
 RELOADS, RELOADS_IN_S = 3, 60.0  # a page that crashes more often is left for a person to decide
 
@@ -81,7 +80,7 @@ class Tab:
         self.can_back = self.can_forward = False
         self.frame_id = ""
         self._worlds: dict[int, str] = {}
-        self._secret_worlds: set[int] = set()
+        self._secret_worlds: set[object] = set()  # of its own frames and of its guests'
         self._crashes: deque[float] = deque(maxlen=RELOADS + 1)
         self._asking = Asking(self, host.prompts, host.policy, host.notice)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +97,20 @@ class Tab:
         """Who asks, as people read it."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else self.url[:80]
+
+    @property
+    def gate(self) -> UrlPolicy:
+        """See GuestHost."""
+        return self._host.policy
+
+    @property
+    def prompts(self) -> Prompts:
+        """See GuestHost."""
+        return self._host.prompts
+
+    def notice(self, text: str) -> None:
+        """See GuestHost."""
+        self._host.notice(text)
 
     @property
     def secret_focused(self) -> bool:
@@ -129,22 +142,8 @@ class Tab:
 
     async def prepare(self) -> None:
         """Everything that must be in place before the page's first request, in one go."""
-        observer, shim = self._host.scripts
-        for method, params in (
-            ("Page.enable", {}),
-            ("Runtime.enable", {}),
-            ("Inspector.enable", {}),
-            ("Runtime.addBinding", {"name": BINDING, "executionContextName": WORLD}),
-            ("Page.addScriptToEvaluateOnNewDocument",
-             {"source": observer, "worldName": WORLD, "runImmediately": True}),
-            ("Page.addScriptToEvaluateOnNewDocument", {"source": shim, "runImmediately": True}),
-            ("Page.setInterceptFileChooserDialog", {"enabled": True}),
-            # documents only: the policy's gate costs the page's other requests nothing
-            ("Fetch.enable", {
-                "patterns": [{"urlPattern": "*", "resourceType": "Document"}],
-                "handleAuthRequests": True,
-            }),
-        ):  # fmt: skip
+        self.post("Inspector.enable")
+        for method, params in preparations(self._host.scripts):
             self.post(method, params)
         tree = self.send("Page.getFrameTree")
         self.post("Runtime.runIfWaitingForDebugger")
@@ -289,7 +288,7 @@ class Tab:
     def _on_Runtime_executionContextDestroyed(self, params: Params) -> None:  # noqa: N802
         number = params["executionContextId"]
         self._worlds.pop(number, None)
-        self._set_secret(number, False)
+        self.set_secret(number, False)
 
     def _on_Runtime_executionContextsCleared(self, params: Params) -> None:  # noqa: N802
         del params
@@ -300,11 +299,12 @@ class Tab:
         if params.get("name") != BINDING or world not in self._worlds:
             return
         try:
-            self._told(world, json.loads(params["payload"]))
+            self.told(world, json.loads(params["payload"]))
         except (ValueError, TypeError, IndexError, KeyError) as error:
             log.debug("the observer's message makes no sense: %r", error)
 
-    def _told(self, world: int, message: list[Any]) -> None:
+    def told(self, world: object, message: list[Any]) -> None:
+        """See GuestHost."""
         match message:
             case ["pointer", str(shape), x, y]:
                 place = (float(x), float(y)) if x is not None and y is not None else None
@@ -316,10 +316,10 @@ class Tab:
                 self.title, self._title_told = title, True
                 self._host.changed()
             case ["secret", bool(focused)]:
-                self._set_secret(world, focused)
+                self.set_secret(world, focused)
             case ["copied", str(text)]:
                 self._host.copied(text)
-            case ["ask", str(number), str(name)]:
+            case ["ask", str(number), str(name)] if isinstance(world, int):
                 self._asking.permission(world, number, name)
 
     # -- helpers -----------------------------------------------------------------------------
@@ -340,7 +340,8 @@ class Tab:
         if had_secret:
             self._host.secret(self)
 
-    def _set_secret(self, world: int, focused: bool) -> None:
+    def set_secret(self, world: object, focused: bool) -> None:
+        """See GuestHost."""
         before = bool(self._secret_worlds)
         (self._secret_worlds.add if focused else self._secret_worlds.discard)(world)
         if before is not bool(self._secret_worlds):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sessioncast_agent.cdp.connection import Connection, Params
+from sessioncast_agent.cdp.guest import Guest
 from sessioncast_agent.cdp.tab import Tab, TabHost
 from sessioncast_agent.errors import BrowserLost, BrowserRefused
 
@@ -32,6 +33,7 @@ class Tabs:
     ) -> None:
         self._host, self._connection, self._shown = host, connection, shown
         self._by_session: dict[str, Tab] = {}
+        self._guests: dict[str, Guest] = {}  # frames of other sites, by their session
         self._order: list[Tab] = []  # by their last showing
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready: dict[str, asyncio.Event] = {}  # by target: prepared for its first request
@@ -70,9 +72,13 @@ class Tabs:
         """One event; False when it is nobody's here."""
         match method:
             case "Target.attachedToTarget":
-                self._attached(params)
+                self._attached(params, session)
             case "Target.detachedFromTarget":
-                self._gone(self._by_session.get(params.get("sessionId", "")))
+                gone = params.get("sessionId", "")
+                if guest := self._guests.pop(gone, None):
+                    guest.closed()
+                else:
+                    self._gone(self._by_session.get(gone))
             case "Target.targetInfoChanged":
                 info = params["targetInfo"]
                 for tab in self.all:
@@ -80,10 +86,10 @@ class Tabs:
                         tab.info_changed(info)
                         self._host.changed()
             case _:
-                tab = self._by_session.get(session)  # type: ignore[assignment]  # or nobody's
-                if tab is None:
+                place = self._by_session.get(session) or self._guests.get(session)
+                if place is None:
                     return False
-                tab.event(method, params)
+                place.event(method, params)
         return True
 
     def find(self, number: str) -> Tab:
@@ -173,8 +179,14 @@ class Tabs:
         self._order.insert(0, tab)
         return tab
 
-    def _attached(self, params: Params) -> None:
+    def _attached(self, params: Params, parent: str) -> None:
         info, session = params["targetInfo"], params["sessionId"]
+        above = self._guests.get(parent)
+        tab_around = above.tab if above is not None else self._by_session.get(parent)
+        if info.get("type") == "iframe" and tab_around is not None:
+            guest = self._guests[session] = Guest(tab_around, self._connection, info, session)
+            guest.prepare(self._host.scripts)
+            return
         if info.get("type") != "page" or info.get("subtype"):
             self._connection.post("Runtime.runIfWaitingForDebugger", {}, session)
             return
@@ -197,6 +209,9 @@ class Tabs:
         if tab is None:
             return
         self._by_session.pop(tab.session, None)
+        for session, guest in list(self._guests.items()):
+            if guest.tab is tab:
+                del self._guests[session]
         self._ready.pop(tab.id, None)
         if tab in self._order:
             self._order.remove(tab)
