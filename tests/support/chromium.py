@@ -37,6 +37,7 @@ class Chromium:
     port: int
     url: str = "about:blank"
     options: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False, repr=False)
 
     @property
@@ -62,6 +63,7 @@ class Chromium:
                 *self.options,
                 self.url,
             ],
+            env={**os.environ, **self.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -102,10 +104,12 @@ class Chromium:
 
 
 @contextlib.contextmanager
-def chromium(folder: Path, url: str = "about:blank", *options: str) -> Iterator[Chromium]:
+def chromium(
+    folder: Path, url: str = "about:blank", *options: str, env: dict[str, str] | None = None
+) -> Iterator[Chromium]:
     """Run one for the body."""
     port = free_ports(1)[0]
-    browser = Chromium(folder / f"profile-{port}", port, url, options)
+    browser = Chromium(folder / f"profile-{port}", port, url, options, env or {})
     browser.start()
     try:
         yield browser
