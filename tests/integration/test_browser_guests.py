@@ -8,12 +8,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessioncast_agent.cdp.downloads import remove_stale
 from sessioncast_agent.cdp.news import Answer
 from sessioncast_agent.cdp.policy import UrlPolicy
+from sessioncast_agent.inputs import Move
 from support.browser_session import BrowserSession, browser_session, until
 from support.chromium import Chromium, Site, chromium, site
 
@@ -79,18 +81,15 @@ def test_a_frame_of_another_site_keeps_to_the_policy(browser: Chromium, pages: S
 def test_a_frame_of_another_site_tells_pointer_and_passwords(
     browser: Chromium, pages: Site
 ) -> None:
-    from sessioncast_agent.inputs import Move
-
     with browser_session(browser.cdp_url) as session:
         session.goto(pages.url + "/outer")
         guest_heard(session, "inner")
-        until(
-            lambda: (
-                session.backend.inject([Move(400, 100 + int(time.monotonic() * 20) % 50)])
-                or any(place.digest == "css-move" for place in session.places)
-            ),
-            "the pointer's shape over the frame",
-        )
+
+        def moved_over() -> bool:
+            session.backend.inject([Move(400, 100 + int(time.monotonic() * 20) % 50)])
+            return any(place.digest == "css-move" for place in session.places)
+
+        until(moved_over, "the pointer's shape over the frame")
         session.click(50, 25)
         until(lambda: session.backend.secret_focus() is True, "its password field has the focus")
         session.evaluate("f.remove()")
@@ -103,7 +102,7 @@ def test_the_operator_decides_whether_a_page_knows_where_it_is(
 ) -> None:
     with browser_session(browser.cdp_url) as session:
         session.goto(pages.url + "/place")
-        place = {"latitude": 48.2, "longitude": 16.4, "accuracy": 10}
+        place = {"latitude": 48.2, "longitude": 16.4, "accuracy": 10.0}
         command(session, "Emulation.setGeolocationOverride", place)
         session.click(300, 300)
         prompt = session.prompt("permission")
@@ -134,11 +133,11 @@ def test_the_operator_decides_on_camera_and_microphone(
         until(lambda: session.evaluate("got") == expected, expected)
 
 
-def command(session: BrowserSession, method: str, params: dict[str, object]) -> None:
+def command(session: BrowserSession, method: str, params: dict[str, float]) -> None:
     """One DevTools command to the shown page."""
 
-    async def send(driver: object) -> None:
-        await driver.tabs.active.send(method, params)  # type: ignore[attr-defined]
+    async def send(driver: Any) -> None:
+        await driver.tabs.active.send(method, params)
 
     session.backend._call(send).result(10)
 
