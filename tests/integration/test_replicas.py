@@ -7,18 +7,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from support.agent_process import agent_process
 from support.livekit import LiveKitServer
 from support.redis_server import RedisServer, redis_server
+from support.rfb import DESKTOP_SIZE, RAW, offer, probe
 from support.shim_process import API_KEY, ENROLL_KEY, ShimProcess, shim_process
 from support.viewer import eventually
+from support.xserver import XServer
 
 pytestmark = pytest.mark.integration
 
@@ -144,6 +147,72 @@ async def test_keys_are_shared_and_called_back_everywhere(pair: Pair) -> None:
     await asyncio.to_thread(keys, "revoke", made["id"])
     for shim in (pair.one, pair.other):
         assert (await ask(shim, "GET", path, None, made["key"])).status_code == 401
+
+
+@contextlib.asynccontextmanager
+async def round_robin(
+    first: ShimProcess, second: ShimProcess
+) -> AsyncIterator[tuple[str, list[int]]]:
+    """A balancer before both; yields its address, and the ports that agents' streams went to.
+
+    Those begin with `first`; all else goes to `second`.
+    """
+    ports: list[int] = []
+    serving: set[asyncio.Task[None]] = set()
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(1 << 16):
+                target.write(data)
+                await target.drain()
+        target.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        onward = writer
+        try:
+            head = await reader.readline()
+            port = second.port
+            if b"/agent/fallback" in head:
+                port = (first, second)[len(ports) % 2].port
+                ports.append(port)
+            answers, onward = await asyncio.open_connection("127.0.0.1", port)
+            onward.write(head)
+            await asyncio.gather(pump(reader, onward), pump(answers, writer))
+        except asyncio.CancelledError:
+            pass  # the server's own callback would call it a failure
+        finally:
+            serving.discard(task)
+            for end in {writer, onward}:
+                end.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", ports
+    finally:
+        server.close()
+        for task in list(serving):
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed by the loop
+
+
+async def test_an_agent_finds_the_replica_that_its_viewer_waits_at(
+    pair: Pair, x: XServer, tmp_path: Path
+) -> None:
+    async with round_robin(pair.other, pair.one) as (url, ports), contextlib.AsyncExitStack() as up:
+        running = agent_process(replace(pair.one, url=url), x, tmp_path, "stray")
+        agent = await asyncio.to_thread(up.enter_context, running)
+        await asyncio.to_thread(agent.wait_ready)
+        async with probe(offer(pair.one, "stray"), RAW, DESKTOP_SIZE) as seen:
+            await seen.update()
+            assert seen.size_px == (1280, 720)
+        assert ports == [pair.other.port, pair.one.port], "asked the wrong one, and then the other"
+        async with probe(offer(pair.other, "stray"), RAW, DESKTOP_SIZE) as seen:
+            await seen.update()
+        assert ports[2:] == [pair.other.port], "whoever waits there is found at once"
 
 
 async def test_without_redis_nothing_is_let_in_and_it_comes_back(pair: Pair) -> None:

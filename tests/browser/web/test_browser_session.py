@@ -11,12 +11,16 @@ from support.chromium import chromium as shown_browser
 from support.shim_process import ShimProcess
 
 from .conftest import Browsers, Guest
+from .test_vnc import open_tab, until_pixel
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 PAGES = {
     "/": "<title>Home</title><body style='margin:0;background:#fff'>"
     "<input id=t style='position:absolute;left:20px;top:20px;width:600px;height:60px'>",
+    "/typed": "<title>Typed</title><body style='margin:0;background:#2060c0'>"
+    "<input id=t style='position:absolute;left:0;top:0;width:640px;height:360px;border:0;"
+    "background:#e04020' oninput='document.title=value'>",
     "/ask": "<title>Ask</title><body style='background:#fff'><script>addEventListener('click',()=>"
     "{document.title=prompt('Your name?','')??'nobody'})</script>",
     "/files": "<title>Files</title><body style='margin:0'><input type=file id=f onchange='"
@@ -120,3 +124,38 @@ async def test_an_operator_browses_answers_and_saves_and_an_observer_sees_titles
         for guest in (operator, observer):
             assert await guest.violations() == []
             assert guest.errors == []
+
+
+async def test_the_vnc_tab_shows_and_steers_a_browser(
+    browsers: Browsers, shim: ShimProcess, browser: Chromium, pages: Site, tmp_path: Path
+) -> None:
+    """No X server, no VNC daemon: the agent speaks RFB for what DevTools shows."""
+    options = ("--cdp-url", browser.cdp_url, "--sound", "off")
+    with agent_process(shim, None, tmp_path, "pages", *options) as agent:
+        agent.wait_ready()
+        watcher, operator = await browsers.guest(), await browsers.guest()
+        await watcher.page.goto(link(shim, "operator"))
+        await watcher.state("Live")
+        await go(watcher, pages.url + "/typed")
+        await tab(watcher, "Typed")
+        await watcher.page.keyboard.press("Escape")
+        await watcher.page.close()
+
+        await open_tab(operator, link(shim, "operator"))
+        await until_pixel(operator, (0.25, 0.25), (0xE0, 0x40, 0x20))
+        await until_pixel(operator, (0.75, 0.75), (0x20, 0x60, 0xC0))
+        await operator.page.wait_for_selector(  # who chose the page has left it
+            ".vnc-panel .control-button[aria-label='Take control']", timeout=20_000
+        )
+        box = await operator.page.locator(".vnc-canvas").bounding_box()
+        assert box is not None
+        await operator.page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+        await operator.page.wait_for_selector(
+            ".vnc-panel .control-button[aria-label='You have control']"
+        )
+        await operator.page.keyboard.type("Hallo, Welt")
+        await operator.page.screenshot(path=tmp_path / "vnc.png")
+        await operator.page.get_by_role("tab", name="WebRTC Live View").click()
+        await tab(operator, "Hallo, Welt")
+        assert await operator.violations() == []
+        assert operator.errors == []

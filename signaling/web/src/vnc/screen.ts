@@ -24,6 +24,7 @@ export class VncScreen {
   readonly #observer = new ResizeObserver(() => this.#layout());
   #look: ReturnType<typeof setInterval> | null = null;
   #canvas: HTMLCanvasElement | null = null;
+  #over = false;
 
   constructor(stream: VncStream, on: ScreenHandlers) {
     const target = h('div', { class: 'vnc-screen' });
@@ -37,6 +38,7 @@ export class VncScreen {
     this.#rfb.addEventListener('clipboard', (event) => on.copied(String((event as CustomEvent<{ text: unknown }>).detail.text)));
     // A failure inside of noVNC closes the stream, which says so; this keeps it from waiting for passwords.
     this.#rfb.addEventListener('credentialsrequired', () => this.#rfb.disconnect());
+    this.#rfb.addEventListener('disconnect', () => { this.#over = true; });
     this.#look = setInterval(() => this.#see(on), LOOK_MS);
   }
 
@@ -96,7 +98,7 @@ export class VncScreen {
     this.#look = null;
     this.#observer.disconnect();
     this.cursor.close();
-    this.#rfb.disconnect();
+    if (!this.#over) this.#rfb.disconnect(); // it calls a second one an error
   }
 
   /** noVNC tells nobody of its first picture: its canvas is transparent until then. */
