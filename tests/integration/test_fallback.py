@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,41 @@ async def test_it_counts_as_watching_and_leaves_nothing_behind(
             - before["sessioncast_cpu_seconds_total/process"]
         )
         assert spent < 8
+
+
+async def test_nothing_is_encoded_for_those_who_take_rectangles_alone(
+    shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with x.connect() as display, agent_process(shim, x, tmp_path, "vnc-tight") as agent:
+        canvas = Canvas(display)
+        canvas.text_page(1)
+        await asyncio.to_thread(agent.wait_ready)
+
+        def encoded() -> float:
+            return agent.metrics()["sessioncast_frames_total/encoded"]
+
+        async with probe(offer(shim, "vnc-tight"), RAW, DESKTOP_SIZE) as seen:
+            await seen.update()
+            until = time.monotonic() + 17  # until then somebody may come into the room
+            while time.monotonic() < until:
+                await asyncio.sleep(0.5)
+            began, updates = await asyncio.to_thread(encoded), seen.updates
+            for number in range(20):
+                canvas.fill(0x102030 * (number % 5))
+                display.sync()
+                await seen.request()
+                await seen.update()
+            assert seen.updates == updates + 20
+            assert await asyncio.to_thread(encoded) == began
+            encodings = (H264, CURSOR, EXTENDED_DESKTOP_SIZE, FENCE, CONTINUOUS)
+            asked = time.monotonic()
+            async with probe(offer(shim, "vnc-tight"), *encodings) as other:
+                await other.continuous()
+                async with asyncio.timeout(10):
+                    while other.luma is None or psnr(other.luma, x.luma()) < NEAR_LOSSLESS_DB:
+                        await other.update()
+            assert time.monotonic() - asked < 3
+            assert await asyncio.to_thread(encoded) > began
 
 
 def threads(agent: AgentProcess) -> int:

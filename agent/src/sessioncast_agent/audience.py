@@ -29,6 +29,7 @@ class Audience:
     people: dict[str, Person] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)  # watching, but not in the room (fallback)
+    units_elsewhere: bool = False  # and some of those take the room's access units
     _expected_until_us: dict[str, int] = field(default_factory=dict)
 
     def expect(self, person: Person, now_us: int) -> None:
@@ -60,3 +61,8 @@ class Audience:
                 if identity not in self.present | self.elsewhere:
                     self.people.pop(identity, None)
         return bool(self.present or self.elsewhere or self._expected_until_us)
+
+    def decoding(self, now_us: int) -> bool:
+        """Whether there is anybody to encode for; who takes rectangles alone needs no encoder."""
+        expected = any(now_us < until_us for until_us in self._expected_until_us.values())
+        return bool(self.present or expected or self.units_elsewhere)

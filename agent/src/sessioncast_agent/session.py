@@ -62,7 +62,7 @@ class AgentSession:
         self._clock = SharedClock()
         self._started_unix_us = self._clock.unix_us()
         self._audience = Audience()
-        self._watched = False
+        self._watched = self._encoding = False
         self._metrics = AgentMetrics(self._usage, settings.session)
         self._output = ScreenOutput(self._clock)
         self._cursor = CursorFeed()
@@ -131,7 +131,8 @@ class AgentSession:
             frames=self._video.frames,
             tee=self._tee,
             request_keyframe=self._video.request_keyframe,
-            watching=self._watches_elsewhere,
+            audience=self._audience,
+            audience_changed=self._audience_changed,
             desk=control.desk,
             clipboard=control.clipboard,
             usage=self._usage,
@@ -262,20 +263,20 @@ class AgentSession:
     # -- the audience ------------------------------------------------------------------------
 
     def _audience_changed(self) -> None:
-        watched = self._audience.watching(monotonic_us())
+        now_us = monotonic_us()
+        watched, encoding = self._audience.watching(now_us), self._audience.decoding(now_us)
+        if encoding != self._encoding:
+            self._encoding = encoding
+            self._video.set_watched(encoding)
+            if encoding and self._watched:  # for rectangles: the present picture is grabbed already
+                self._backend.snapshot()
         if watched == self._watched:
             return
         self._watched = watched
         log.info("somebody watches" if watched else "nobody watches any more")
         self._usage.watched(watched)
         self._backend.set_watched(watched)
-        self._video.set_watched(watched)
         self._stages.watched(watched)
-
-    def _watches_elsewhere(self, identity: str, there: bool) -> None:
-        """Somebody watches by the fallback (or does not any more)."""
-        (self._audience.elsewhere.add if there else self._audience.elsewhere.discard)(identity)
-        self._audience_changed()
 
     def _announce(self) -> None:
         self._audience_changed()

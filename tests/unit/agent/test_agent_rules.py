@@ -30,6 +30,22 @@ ANA = Person("viewer-1", "operator", "person", "Ana")
 
 
 class TestAudience:
+    def test_rectangles_alone_need_no_encoder(self) -> None:
+        audience = Audience()
+        audience.elsewhere.add("viewer-vnc")
+        assert audience.watching(0)
+        assert not audience.decoding(0)
+        audience.units_elsewhere = True
+        assert audience.decoding(0)
+        audience.units_elsewhere = False
+        audience.expect(ANA, 0)
+        assert audience.decoding(EXPECT_US - 1)
+        assert not audience.decoding(EXPECT_US)
+        audience.joined(ANA.identity)
+        assert audience.decoding(EXPECT_US)
+        audience.left(ANA.identity)
+        assert not audience.decoding(EXPECT_US)
+
     def test_an_expected_viewer_counts_before_the_sfu_says_anything(self) -> None:
         audience = Audience()
         assert not audience.watching(0)

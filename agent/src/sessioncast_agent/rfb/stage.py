@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from sessioncast_agent.audience import Person
+from sessioncast_agent.audience import Audience, Person
 from sessioncast_agent.backend import BackendState, CursorImage, CursorPosition
 from sessioncast_agent.control.clipboard import ClipboardDesk
 from sessioncast_agent.control.desk import ControlDesk
@@ -55,7 +55,8 @@ class FallbackSources:
     frames: LatestSlot[RawFrame]
     tee: Tee
     request_keyframe: Callable[[], None]
-    watching: Callable[[str, bool], None]  # identity, whether it watches
+    audience: Audience
+    audience_changed: Callable[[], None]
     desk: ControlDesk
     clipboard: ClipboardDesk
     usage: UsageMeter
@@ -165,14 +166,16 @@ class FallbackStage(Stage):
                     return
                 client = FallbackClient(socket, person, self._from.session, self)
                 self._clients[client] = person.identity
-                self._from.watching(person.identity, True)
+                self._from.audience.elsewhere.add(person.identity)
+                self._from.audience_changed()
                 try:
                     await client.run()
                 finally:
                     self.wants(client, units=False, frames=False)
                     del self._clients[client]
                     if person.identity not in self._clients.values():
-                        self._from.watching(person.identity, False)
+                        self._from.audience.elsewhere.discard(person.identity)
+                        self._from.audience_changed()
                     self._from.desk.leave(person.identity)
         except RfbBroken as error:
             log.info("fallback ended identity=%s: %s", person.identity, error)
@@ -219,6 +222,8 @@ class FallbackStage(Stage):
             self._from.tee.attach(self._unit)
         else:
             self._from.tee.detach(self._unit)
+        self._from.audience.units_elsewhere = bool(self._on_units)
+        self._from.audience_changed()
         slot = self._from.frames
         slot.taps = _with(slot.taps, self._picture, bool(self._on_frames))
         if not self._on_frames:
