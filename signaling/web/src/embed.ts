@@ -9,6 +9,7 @@
 import { offerAt } from './api';
 import sheet from './css/embed.css?inline';
 import tileSheet from './css/tile.css?inline';
+import vncSheet from './css/vnc.css?inline';
 import { isSessionId, type Offer } from './types';
 import type { OfferSource } from './viewer/access';
 import { liveTile, type Tile } from './viewer/tile';
@@ -17,7 +18,7 @@ const NAME = 'session-view';
 
 let styles: CSSStyleSheet[] | null = null;
 function stylesheets(): CSSStyleSheet[] {
-  styles ??= [sheet, tileSheet].map((text) => {
+  styles ??= [sheet, tileSheet, vncSheet].map((text) => {
     const made = new CSSStyleSheet();
     made.replaceSync(text);
     return made;

@@ -1,6 +1,7 @@
 /** Several sessions side by side: `/wall?s=build-1&s=build-2`. Each tile is a whole live view of its own. */
 
 import './css/tile.css';
+import './css/vnc.css';
 import './css/wall.css';
 import { navigate, sessionPath, wallPath } from './router';
 import { button } from './ui/controls';

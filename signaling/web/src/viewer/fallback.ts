@@ -53,7 +53,8 @@ export class Fallback {
   #resize = false;
   readonly #cleanup = new Cleanup();
 
-  constructor(readonly source: OfferSource, readonly on: FallbackHandlers) {
+  /** With `viewOnly` nothing that happens on the picture goes to the session, whatever the role. */
+  constructor(readonly source: OfferSource, readonly on: FallbackHandlers, readonly viewOnly = false) {
     this.#cleanup.listen(window, 'online', () => this.#wake.abort());
     this.#cleanup.listen(document, 'visibilitychange', () => { if (document.visibilityState === 'visible') this.#wake.abort(); });
     this.#cleanup.every(1_000, () => this.#told({ type: 'time', now_ms: now() }));
@@ -233,7 +234,7 @@ export class Fallback {
     const screen = this.#screen ?? this.#next;
     if (!screen) return;
     const { control } = this.#state;
-    screen.setInput(mayAct(control));
+    screen.setInput(!this.viewOnly && mayAct(control));
     screen.setSteers(holds(control));
     screen.setResize(this.#resize && holds(control));
   }

@@ -9,13 +9,11 @@ import { button, toast } from '../ui/controls';
 import { openDialog, type MenuItem } from '../ui/dialog';
 import { Cleanup, h, setText } from '../ui/dom';
 import { icon } from '../ui/icons';
-import { fallbackView } from '../vnc/words';
+import { fallbackView, LIVE_OVER_VNC } from '../vnc/words';
 import type { OfferSource } from './access';
 import { bar } from './bar';
 import { Fallback, type FallbackPhase, type FallbackState } from './fallback';
 import { overlay } from './overlay';
-
-const LIVE: View = { word: 'Live', tone: 'live', sentence: null, hint: null, spoken: 'Live over VNC', actions: [], quiet: false };
 
 export interface VncPanel {
   element: HTMLElement;
@@ -168,7 +166,7 @@ export function vncPanel(session: string, source: OfferSource, on: VncActions): 
   return {
     element,
     phase: () => fallback.state.phase,
-    view: () => fallbackView(fallback.state, performance.now()) ?? LIVE,
+    view: () => fallbackView(fallback.state, performance.now()) ?? LIVE_OVER_VNC,
     show(shown) {
       element.hidden = !shown;
       if (shown) fallback.start();

@@ -5,6 +5,8 @@ import { REFUSALS, ago, type View } from '../sentences';
 
 const NO_FALLBACK = { word: 'No VNC', tone: 'ended' as const, sentence: 'This server has no VNC fallback', hint: 'The live view is the way to watch here.', actions: ['explorer' as const] };
 
+export const LIVE_OVER_VNC: View = { word: 'Live', tone: 'live', sentence: null, hint: null, spoken: 'Live over VNC', actions: [], quiet: false };
+
 /** null while the picture is there. */
 export function fallbackView(state: FallbackState, now_ms: number): View | null {
   switch (state.phase) {
