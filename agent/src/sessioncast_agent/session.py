@@ -265,18 +265,18 @@ class AgentSession:
     def _audience_changed(self) -> None:
         now_us = monotonic_us()
         watched, encoding = self._audience.watching(now_us), self._audience.decoding(now_us)
+        captured = self._watched
+        if watched != captured:
+            self._watched = watched
+            log.info("somebody watches" if watched else "nobody watches any more")
+            self._usage.watched(watched)
+            self._backend.set_watched(watched)
+            self._stages.watched(watched)
         if encoding != self._encoding:
             self._encoding = encoding
             self._video.set_watched(encoding)
-            if encoding and self._watched:  # for rectangles: the present picture is grabbed already
+            if encoding and captured:  # for rectangles: nothing new may come for long
                 self._backend.snapshot()
-        if watched == self._watched:
-            return
-        self._watched = watched
-        log.info("somebody watches" if watched else "nobody watches any more")
-        self._usage.watched(watched)
-        self._backend.set_watched(watched)
-        self._stages.watched(watched)
 
     def _announce(self) -> None:
         self._audience_changed()
