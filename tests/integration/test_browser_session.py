@@ -203,6 +203,21 @@ def test_the_pointers_shape_and_place_are_reported(session: BrowserSession, page
     assert all(image.png.startswith(b"\x89PNG") for image in session.images)
 
 
+def test_a_pointer_in_the_picture_is_drawn_where_it_is_on_a_still_page(
+    browser: Chromium, pages: Site
+) -> None:
+    with browser_session(browser.cdp_url, embed_pointer=True) as session:
+        session.goto(pages.url + "/form")
+        sees(session, 500, 100, WHITE)
+        session.backend.inject([Move(500, 100)])
+        sees(session, 500, 100, BLACK)  # the middle of the cross for `move`
+        session.backend.inject([Move(600, 200)])
+        sees(session, 500, 100, WHITE)
+        sees(session, 600, 200, BLACK)
+        assert not session.places, "nothing else tells of it"
+        assert not session.images
+
+
 def test_a_password_field_with_the_focus_is_known(session: BrowserSession, pages: Site) -> None:
     session.goto(pages.url + "/form")
     assert session.backend.secret_focus() is False

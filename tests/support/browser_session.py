@@ -133,6 +133,7 @@ def browser_session(
     *,
     size: tuple[int, int, float] = (1280, 720, 1.0),
     watched: bool = True,
+    embed_pointer: bool = False,
 ) -> Iterator[BrowserSession]:
     """Run a backend for the body."""
     usage = UsageMeter()
@@ -145,7 +146,7 @@ def browser_session(
     )
     backend = session.backend = CdpBackend(
         parse_address(cdp_url), policy or UrlPolicy(), Viewport(*size), fps=60, usage=usage,
-        events=events,
+        events=events, embed_pointer=embed_pointer,
     )  # fmt: skip
     backend.news = session.news.append
     arrived = threading.Event()

@@ -165,13 +165,6 @@ def choose_source(
     )
 
 
-def check_cursor(cursor: CursorMode, source: Source) -> CursorMode:
-    """A headless browser has no pointer to burn in; raises CannotStart."""
-    if cursor is CursorMode.EMBED and isinstance(source, BrowserSource):
-        raise CannotStart("--cursor embed is for desktops; leave it out with --cdp-url")
-    return cursor
-
-
 def check_fps(fps: int) -> int:
     """A frame rate within the limits; raises CannotStart."""
     if not MIN_FPS <= fps <= MAX_FPS:

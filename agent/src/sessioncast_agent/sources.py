@@ -23,8 +23,9 @@ def make_backend(
     if isinstance(source, BrowserSource):
         viewport = Viewport(source.width_px, source.height_px, source.scale)
         return CdpBackend(
-            source.address, source.policy, viewport, fps=settings.fps, usage=usage, events=events
-        )
+            source.address, source.policy, viewport, fps=settings.fps, usage=usage, events=events,
+            embed_pointer=settings.cursor is CursorMode.EMBED,
+        )  # fmt: skip
     return X11Backend(
         source.name,
         fps=settings.fps,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sessioncast_agent.cdp.address import parse_address
 from sessioncast_agent.cdp.cursor import cursor_image, known_shape
+from sessioncast_agent.cdp.embedded import PointerPainter
 from sessioncast_agent.cdp.input import MAX_QUEUED, InputPump, InputTranslator
 from sessioncast_agent.cdp.keys import CTRL, SHIFT, key_info
 from sessioncast_agent.cdp.news import Answer, News, PromptClosed, PromptOpened
@@ -18,9 +19,7 @@ from sessioncast_agent.cdp.policy import UrlPolicy, complete
 from sessioncast_agent.cdp.prompts import MAX_OPEN, Prompts
 from sessioncast_agent.config import (
     BrowserSource,
-    CursorMode,
     DisplaySource,
-    check_cursor,
     choose_source,
 )
 from sessioncast_agent.errors import BrowserRefused, CannotStart
@@ -36,6 +35,7 @@ from sessioncast_agent.inputs import (
     TouchPoint,
     Wheel,
 )
+from sessioncast_agent.media import RawFrame
 from sessioncast_agent.video.convert import Converter
 
 pytestmark = pytest.mark.unit
@@ -57,10 +57,47 @@ def test_a_browser_wins_over_a_display_that_is_only_in_the_environment() -> None
             source(cdp_url="http://127.0.0.1:9222", viewport=viewport)
 
 
-def test_a_browser_has_no_pointer_to_burn_in() -> None:
-    with pytest.raises(CannotStart, match="for desktops"):
-        check_cursor(CursorMode.EMBED, source(cdp_url="http://127.0.0.1:9222"))
-    assert check_cursor(CursorMode.EMBED, source(display=":1")) is CursorMode.EMBED
+def white_jpeg_picture(width: int, height: int) -> RawFrame:
+    picture = av.VideoFrame(width, height, "yuvj420p")
+    for plane, value in zip(picture.planes, (255, 90, 200), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return RawFrame(picture, width, height, 7)
+
+
+def samples(frame: RawFrame, plane: int) -> Any:
+    found = frame.picture.planes[plane]
+    rows = np.frombuffer(memoryview(found), np.uint8).reshape(found.height, found.line_size)
+    return rows[:, : found.width]
+
+
+def test_the_pointer_is_drawn_into_a_copy_at_its_hot_spot() -> None:
+    painter, frame = PointerPainter(), white_jpeg_picture(100, 80)
+    assert painter.painted(frame) is frame, "no pointer yet"
+    painter.move((41, 31), "default")
+    shown = painter.painted(frame)
+    assert shown.captured_us == 7
+    assert samples(frame, 0).min() == 255, "the picture that was given stays as it is"
+    rows, columns = np.nonzero(samples(shown, 0) < 128)
+    assert (rows.min() - 31, columns.min() - 41) in {(0, 0), (1, 0), (0, 1), (1, 1)}
+    assert rows.max() < 31 + 24
+    assert columns.max() < 41 + 24
+    colour = samples(shown, 1)
+    assert colour[20, 22] > 110, "black has no colour"
+    assert colour[:10].max() == 90, "and far from it the colours are the picture's"
+    painter.move((41, 31), "")
+    assert painter.painted(frame) is frame, "hidden"
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [((0, 0), True), ((99, 79), True), ((99, -1), True), ((-50, 10), False), ((5000, 5000), False)],
+)
+def test_a_pointer_at_the_edge_is_cut_off(place: tuple[int, int], seen: bool) -> None:
+    painter, frame = PointerPainter(), white_jpeg_picture(100, 80)
+    painter.move(place, "move")
+    shown = painter.painted(frame)
+    assert (shown.picture.width, shown.picture.height) == (100, 80)
+    assert bool((samples(shown, 0) < 128).any()) is seen
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ class CdpBackend:
         fps: int,
         usage: UsageMeter,
         events: BackendEvents,
+        embed_pointer: bool = False,
     ) -> None:
+        self._embed_pointer = embed_pointer
         self._address, self._policy, self._viewport = address, policy, viewport
         self._fps, self._usage, self._events = fps, usage, events
         self.news: Callable[[News], None] = lambda _: None
@@ -179,6 +181,7 @@ class CdpBackend:
         self._driver = Driver(
             self._address, self._policy, self._viewport, fps=self._fps, usage=self._usage,
             events=self._events, tell=self.news, frames=frames,
+            embed_pointer=self._embed_pointer,
         )  # fmt: skip
         self._ready.set()
         running = self._loop.create_task(self._driver.run())

@@ -13,6 +13,7 @@ import numpy as np
 
 from sessioncast_agent.backend import CursorImage
 
+Grey = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Mask = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 Polygon = tuple[tuple[float, float], ...]
 
@@ -132,15 +133,14 @@ def _inside(polygon: Polygon) -> Mask:
     return inside
 
 
-def _coverage(mask: Mask) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    shares: np.ndarray[tuple[int, int], np.dtype[np.float64]]
-    shares = mask.reshape(SIDE_PX, _FINE, SIDE_PX, _FINE).mean(axis=(1, 3))
+def _coverage(mask: Mask) -> Grey:
+    shares: Grey = mask.reshape(SIDE_PX, _FINE, SIDE_PX, _FINE).mean(axis=(1, 3))
     return shares
 
 
 @cache
-def cursor_image(shape: str) -> CursorImage:
-    """Black with a white rim, as most desktops draw it."""
+def cursor_pixels(shape: str) -> tuple[Grey, Grey, tuple[int, int]]:
+    """Grey (0 to 255), opacity (0 to 1), hot spot: black with a white rim, as desktops draw it."""
     polygons, hot = _SHAPES[shape]
     masks = [_inside(polygon) for polygon in polygons]
     body = masks[0]
@@ -153,6 +153,13 @@ def cursor_image(shape: str) -> CursorImage:
         rim |= np.roll(body, (dy * _FINE, dx * _FINE), (0, 1))
     alpha, black = _coverage(rim), _coverage(body)
     grey = np.where(alpha > 0, 255 * (1 - black / np.maximum(alpha, 1e-6)), 0).clip(0, 255)
+    return grey, alpha, hot
+
+
+@cache
+def cursor_image(shape: str) -> CursorImage:
+    """The same for pages."""
+    grey, alpha, hot = cursor_pixels(shape)
     rgba = np.stack([grey, grey, grey, alpha * 255], axis=-1).round().astype(np.uint8)
     png = _encode_png(np.ascontiguousarray(rgba))
     return CursorImage(DIGEST_PREFIX + shape, SIDE_PX, SIDE_PX, hot[0], hot[1], png)

@@ -21,6 +21,7 @@ from sessioncast_agent.cdp.connection import Connection, Params
 from sessioncast_agent.cdp.cursor import HIDDEN, cursor_image, known_shape
 from sessioncast_agent.cdp.discovery import find_endpoint
 from sessioncast_agent.cdp.downloads import Downloads
+from sessioncast_agent.cdp.embedded import PointerPainter
 from sessioncast_agent.cdp.input import InputPump, InputTranslator
 from sessioncast_agent.cdp.news import News, Notice, SecretFocus, TabsChanged
 from sessioncast_agent.cdp.policy import UrlPolicy
@@ -58,6 +59,7 @@ class Driver:
         events: BackendEvents,
         tell: Callable[[News], None],
         frames: LatestSlot[RawFrame],
+        embed_pointer: bool = False,
     ) -> None:
         self._address, self._events, self.tell = address, events, tell
         self.policy, self.page_only = policy, address.page
@@ -65,9 +67,10 @@ class Driver:
         self.prompts = Prompts(tell)
         self.downloads = Downloads(tell, local=address.loopback and not address.page)
         self.state = BackendState(live=False, size_px=viewport.size_px)
+        self._painter = PointerPainter() if embed_pointer else None
         self.screen = Screen(
             viewport, fps=fps, usage=usage, frames=frames, resized=self._resized,
-            local=address.loopback,
+            local=address.loopback, painter=self._painter,
         )  # fmt: skip
         self.input = InputPump(InputTranslator(), self._post_input)
         self._resized(viewport.size_px, viewport.scale)
@@ -213,6 +216,10 @@ class Driver:
         if place_css is not None:
             place = (round(place_css[0] * scale), round(place_css[1] * scale))
         visible = shape != HIDDEN
+        if self._painter is not None:  # then nothing else tells of the pointer
+            self._painter.move(place, known_shape(shape) if visible else "")
+            self.screen.pointer_moved()
+            return
         if visible:
             shape = known_shape(shape)
             if shape != self._shape:

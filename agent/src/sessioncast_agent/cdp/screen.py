@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sessioncast_agent.cdp.embedded import PointerPainter
 from sessioncast_agent.cdp.picture import JPEG_QUALITY, JpegDecoder
 from sessioncast_agent.cdp.tab import Tab
 from sessioncast_agent.clocks import monotonic_us
@@ -72,10 +73,14 @@ class Screen:
         frames: LatestSlot[RawFrame],
         resized: Callable[[tuple[int, int], float], None],
         local: bool,
+        painter: PointerPainter | None = None,
     ) -> None:
         self.viewport = viewport
         self.size_px, self.scale = viewport.size_px, viewport.scale
         self._usage, self._frames, self._resized, self._local = usage, frames, resized, local
+        self._painter = painter
+        self._put_us = 0
+        self._repaint: asyncio.TimerHandle | None = None
         self._interval_us = 1e6 / fps
         self._next_us = 0.0
         self._decoder = JpegDecoder()
@@ -205,8 +210,26 @@ class Screen:
         return RawFrame(picture, picture.width, picture.height, captured_us)
 
     def _put(self, frame: RawFrame) -> None:
-        self._last = frame
-        self._frames.put(frame)
+        self._last, self._put_us = frame, monotonic_us()
+        if self._repaint is not None:
+            self._repaint.cancel()
+            self._repaint = None
+        self._frames.put(self._painted(frame))
+
+    def _painted(self, frame: RawFrame) -> RawFrame:
+        return frame if self._painter is None else self._painter.painted(frame)
+
+    def pointer_moved(self) -> None:
+        """Show the pointer at its new place; a still page sends no picture for that."""
+        if self._painter is None or self._repaint is not None:
+            return
+        wait_us = max(0.0, self._put_us + self._interval_us - monotonic_us())
+        self._repaint = asyncio.get_running_loop().call_later(wait_us / 1e6, self._again)
+
+    def _again(self) -> None:
+        self._repaint = None
+        if self._watched and self._fresh and self._last is not None:
+            self._put(replace(self._last, captured_us=monotonic_us()))
 
     def _take_size(self, size_px: tuple[int, int], scale: float) -> None:
         """What is shown may differ from what we asked for: others set the viewport too."""
@@ -219,8 +242,9 @@ class Screen:
         if not future.set_running_or_notify_cancel():
             return
         if self._fresh and self._last is not None:
-            self._frames.put(self._last)
-            future.set_result(self._last)
+            frame = self._painted(self._last)
+            self._frames.put(frame)
+            future.set_result(frame)
             return
         tab = self._tab
         if tab is None:
@@ -231,7 +255,7 @@ class Screen:
             try:
                 frame = await self._screenshot(tab)
                 self._put(frame)
-                future.set_result(frame)
+                future.set_result(self._painted(frame))
             except (BrowserRefused, BrowserLost, CaptureFailed) as error:
                 future.set_exception(CaptureFailed(str(error)))
 
