@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sessioncast_agent.cdp.cursor import cursor_image
 from sessioncast_agent.cdp.news import Answer, DownloadChanged, Upload
 from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.errors import BrowserRefused
@@ -49,6 +50,10 @@ PAGES = {
     "window.got=await Notification.requestPermission()})</script>",
     "/copy": "<title>Copy</title><body><textarea id=t>words to copy</textarea><script>"
     "t.focus();t.select()</script>",
+    "/paste": "<title>Paste</title><body style='margin:0'><textarea style='width:300px;"
+    "height:60px'></textarea><script>addEventListener('paste',async e=>{const f="
+    "e.clipboardData.items[0].getAsFile();const b=await createImageBitmap(f);"
+    "window.got=`${f.type} ${b.width}x${b.height}`})</script>",
     "/button": "<title>Button</title><body><script>document.addEventListener('click',()=>"
     "navigator.clipboard.writeText('by the button'))</script>",
 }
@@ -160,6 +165,24 @@ def test_shortcuts_select_copy_cut_and_paste(session: BrowserSession, pages: Sit
     session.chord(CTRL, ord("x"))
     until(lambda: session.evaluate("t.value") == "", "the cut")
     until(lambda: [c.data.decode() for c in session.clips] == ["of the agent ÄÖ"], "the clip")
+
+
+def test_a_picture_of_the_agent_is_pasted_where_the_page_is_secure(
+    session: BrowserSession, pages: Site
+) -> None:
+    png = cursor_image("move").png
+    session.goto(pages.url + "/paste")
+    session.backend.set_clipboard(Clip("image/png", png)).result(10)
+    session.click(50, 25)
+    session.chord(CTRL, ord("v"))
+    until(lambda: session.evaluate("window.got") == "image/png 32x32", "the pasted picture")
+    with pytest.raises(BrowserRefused, match="did not let"):
+        session.backend.set_clipboard(Clip("image/png", b"no picture")).result(10)
+    with pytest.raises(BrowserRefused, match="text and PNG"):
+        session.backend.set_clipboard(Clip("image/gif", b"GIF89a")).result(10)
+    session.goto("data:text/html,insecure")
+    with pytest.raises(BrowserRefused, match="without HTTPS"):
+        session.backend.set_clipboard(Clip("image/png", png)).result(10)
 
 
 def test_what_a_script_copies_is_told_too(session: BrowserSession, pages: Site) -> None:

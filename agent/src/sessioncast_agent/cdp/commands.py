@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, Protocol
 
@@ -95,3 +96,18 @@ async def answer_prompt(on: Commanded, number: str, answer: Answer) -> dict[str,
 def clipboard_script(text: str) -> str:
     """Puts text on the clipboard from our own world."""
     return f"sessioncastSet({json.dumps(text)})"
+
+
+def image_script(png: bytes) -> str:
+    """Puts a picture on the clipboard from our own world; gives false where the page has none.
+
+    A `copy` event takes no pictures, and the page's security policy may forbid to fetch `data:`.
+    """
+    data = base64.b64encode(png).decode()
+    return f"""(async () => {{
+      if (!navigator.clipboard?.write) return false;
+      const bytes = Uint8Array.from(atob({json.dumps(data)}), (c) => c.charCodeAt(0));
+      const picture = new Blob([bytes], {{ type: 'image/png' }});
+      await navigator.clipboard.write([new ClipboardItem({{ 'image/png': picture }})]);
+      return true;
+    }})().catch(() => null)"""

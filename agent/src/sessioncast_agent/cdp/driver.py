@@ -16,7 +16,7 @@ import aiohttp
 
 from sessioncast_agent.backend import BackendEvents, BackendState, CursorPosition
 from sessioncast_agent.cdp.address import CdpAddress
-from sessioncast_agent.cdp.commands import clipboard_script, run_command
+from sessioncast_agent.cdp.commands import clipboard_script, image_script, run_command
 from sessioncast_agent.cdp.connection import Connection, Params
 from sessioncast_agent.cdp.cursor import HIDDEN, cursor_image, known_shape
 from sessioncast_agent.cdp.discovery import find_endpoint
@@ -280,8 +280,15 @@ class Driver:
         tab = None if self.tabs is None else self.tabs.active
         if tab is None:
             raise BrowserRefused("no page is open")
+        if clip.mime == "image/png":
+            done = await tab.evaluate_in_world(image_script(clip.data))
+            if done is False:
+                raise BrowserRefused("a page without HTTPS takes only text into its clipboard")
+            if not done:
+                raise BrowserRefused("the page did not let the picture into the clipboard")
+            return
         if clip.mime != "text/plain":
-            raise BrowserRefused("a browser session takes only text into its clipboard")
+            raise BrowserRefused("a browser session takes text and PNG into its clipboard")
         script = clipboard_script(clip.data.decode("utf-8", "replace"))
         if not await tab.evaluate_in_world(script):
             raise BrowserRefused("the page did not let the text into the clipboard")
