@@ -199,7 +199,9 @@ class TestRate:
         policy = self.policy()
         policy.begin_again(10**6)
         policy.estimate(150_000)
-        assert not policy.decide(10**6, sending_bps=0, limited=False), "it is open at the most"
+        assert policy.decide(10**6, sending_bps=0, limited=False), "with a full bucket"
+        assert policy.ceiling_bps == 8_000_000
+        assert not policy.decide(10**6 + 1, sending_bps=0, limited=False)
         assert self.low(policy, FALL_DELAY_US)
         assert policy.ceiling_bps < 200_000
         policy.begin_again(10**8)

@@ -53,9 +53,10 @@ class RatePolicy:
 
     def begin_again(self, now_us: int) -> None:
         """Somebody watches after nobody did: what the estimate has become, from a few packets of a
-        start or of a still picture, is not worth a coarse first picture."""
+        start or of a still picture, is not worth a coarse first picture. Nor is what an encoder
+        that rested has left in its bucket, which fills with pictures and not with time."""
         self.restart(now_us)
-        self._begins = self.ceiling_bps < self.max_bps
+        self._begins = True
 
     def estimate(self, target_bps: int) -> None:
         """WebRTC's newest allocation for this track; capped at `max_bps` by WebRTC itself."""
@@ -69,7 +70,8 @@ class RatePolicy:
         """
         if self._begins:
             self._begins = False
-            return self._reopen(now_us, self.max_bps)
+            self._reopen(now_us, self.max_bps)
+            return True
         if now_us - self.started_us < START_GRACE_US:
             return False
         full_bps = sending_bps / self.frame_share  # what would go out at the full frame rate

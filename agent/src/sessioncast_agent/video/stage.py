@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # VBV is full again, so that the first viewer's IDR is neither lost nor blurred
 PRIME_US, PRIME_LIMIT_US = 700_000, 4_000_000
 HOLD_US = 1_500_000  # how long a woken stage waits for a PLI before it sends without one
-PRESENT_PICTURE_US = 400_000  # how long a woken stage waits for a new grab before it shows the old
+PRESENT_PICTURE_US = 700_000  # how long a woken stage waits for a new grab before it shows the old
 ENCODE_RETRY_S = 0.5
 
 
