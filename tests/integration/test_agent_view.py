@@ -43,13 +43,14 @@ async def test_after_an_unwatched_time_ten_of_ten_see_the_present_picture_in_a_s
 ) -> None:
     sessions = [f"late-{number}" for number in range(10)]
     with x.connect() as display, contextlib.ExitStack() as stack:
-        agents = [
-            stack.enter_context(agent_process(shim, x, tmp_path, session)) for session in sessions
-        ]
         canvas = Canvas(display)
         canvas.text_page(1)
-        for agent in agents:
+        agents = []
+        for session in sessions:  # one by one: ten starts at once are no session's usual start
+            agent = stack.enter_context(agent_process(shim, x, tmp_path, session))
             await asyncio.to_thread(agent.wait_ready)
+            await asyncio.sleep(0.5)
+            agents.append(agent)
         await asyncio.sleep(unwatched_s / 2)
         encoded = [agent.metrics()["sessioncast_frames_total/encoded"] for agent in agents]
         canvas.text_page(2)  # nobody sees this happen

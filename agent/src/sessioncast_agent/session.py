@@ -271,12 +271,13 @@ class AgentSession:
             log.info("somebody watches" if watched else "nobody watches any more")
             self._usage.watched(watched)
             self._backend.set_watched(watched)
-            self._stages.watched(watched)
         if encoding != self._encoding:
             self._encoding = encoding
             self._video.set_watched(encoding)
             if encoding and captured:  # for rectangles: nothing new may come for long
                 self._backend.snapshot()
+        if watched != captured:
+            self._stages.watched(watched)
 
     def _announce(self) -> None:
         self._audience_changed()

@@ -195,20 +195,6 @@ class TestRate:
         assert policy.ceiling_bps == 1_800_000
         assert policy.frame_share == 1.0
 
-    def test_a_new_audience_begins_sharp_whatever_was_estimated_before(self) -> None:
-        policy = self.policy()
-        policy.begin_again(10**6)
-        policy.estimate(150_000)
-        assert policy.decide(10**6, sending_bps=0, limited=False), "with a full bucket"
-        assert policy.ceiling_bps == 8_000_000
-        assert not policy.decide(10**6 + 1, sending_bps=0, limited=False)
-        assert self.low(policy, FALL_DELAY_US)
-        assert policy.ceiling_bps < 200_000
-        policy.begin_again(10**8)
-        assert policy.decide(10**8, sending_bps=0, limited=False)
-        assert policy.ceiling_bps == 8_000_000
-        assert not policy.decide(10**8 + START_GRACE_US - 1, sending_bps=8e6, limited=True)
-
     def test_a_dip_is_ridden_out(self) -> None:
         policy = self.policy()
         policy.estimate(2_000_000)

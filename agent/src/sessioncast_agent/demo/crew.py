@@ -8,10 +8,12 @@ from sessioncast_agent.demo.process import Child, Program
 from sessioncast_agent.demo.reaper import reap_orphans, sweep
 
 _STOP_LIMIT_S = 20.0
+_CAUSE_S = 0.3
 
 
 class Crew:
-    """Starts children and ends them in reverse order; `died` tells of the first essential end."""
+    """Starts children and ends them in reverse order; `died` tells of an essential one's end: of
+    several within a moment, of the one that started first, since the others died of that."""
 
     def __init__(self, log_dir: Path, marker: str) -> None:
         self._log_dir = log_dir
@@ -28,8 +30,13 @@ class Crew:
         return child
 
     def _ended(self, child: Child) -> None:
-        if child.essential and not self._stopping and not self.died.done():
-            self.died.set_result(child)
+        if child.essential and not self._stopping:
+            asyncio.get_running_loop().call_later(_CAUSE_S, self._tell)
+
+    def _tell(self) -> None:
+        if self._stopping or self.died.done():
+            return
+        self.died.set_result(next(c for c in self._children if c.essential and not c.running))
 
     async def stop(self) -> int:
         """End everybody, last come first; give the number of processes that would not go."""

@@ -40,7 +40,6 @@ class RatePolicy:
     _target_bps: int = 0
     _low_since_us: int | None = None
     _changed_us: int = 0
-    _begins: bool = False
 
     def __post_init__(self) -> None:
         self.ceiling_bps = self._target_bps = self.max_bps
@@ -50,13 +49,6 @@ class RatePolicy:
         """A new transport: its estimate starts again from nothing."""
         self.started_us = now_us
         self._low_since_us = None
-
-    def begin_again(self, now_us: int) -> None:
-        """Somebody watches after nobody did: what the estimate has become, from a few packets of a
-        start or of a still picture, is not worth a coarse first picture. Nor is what an encoder
-        that rested has left in its bucket, which fills with pictures and not with time."""
-        self.restart(now_us)
-        self._begins = True
 
     def estimate(self, target_bps: int) -> None:
         """WebRTC's newest allocation for this track; capped at `max_bps` by WebRTC itself."""
@@ -68,10 +60,6 @@ class RatePolicy:
         `sending_bps` is what really goes out; `limited` whether the ceiling makes the picture
         coarser than wanted. A low estimate does no harm to a stream that sends less.
         """
-        if self._begins:
-            self._begins = False
-            self._reopen(now_us, self.max_bps)
-            return True
         if now_us - self.started_us < START_GRACE_US:
             return False
         full_bps = sending_bps / self.frame_share  # what would go out at the full frame rate

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # VBV is full again, so that the first viewer's IDR is neither lost nor blurred
 PRIME_US, PRIME_LIMIT_US = 700_000, 4_000_000
 HOLD_US = 1_500_000  # how long a woken stage waits for a PLI before it sends without one
-PRESENT_PICTURE_US = 700_000  # how long a woken stage waits for a new grab before it shows the old
+PRESENT_PICTURE_US = 400_000  # how long a woken stage waits for a new grab before it shows the old
 ENCODE_RETRY_S = 0.5
 
 
@@ -105,7 +105,6 @@ class VideoStage:
         if watched and not self._watched:
             self._picture_from_us = monotonic_us()
             self._hold_until_us = self._picture_from_us + HOLD_US
-            self._rate.begin_again(self._picture_from_us)
         self._watched = watched
         self._wake.set()
 
@@ -202,8 +201,6 @@ class VideoStage:
             self._hold_until_us = 0
         if feedback.target_bps is not None:
             self._rate.estimate(feedback.target_bps)
-        if not self._watched:
-            return  # what a few packets of a start say of the network is not worth a coarse picture
         encoder = self._encoder
         reopen = self._rate.decide(
             now_us,
