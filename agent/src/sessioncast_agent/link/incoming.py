@@ -1,32 +1,36 @@
-"""The SDK's room, with two things added: who sent a data packet, and a gate before the event loop.
+"""The SDK's room, whose data packets take a shorter way.
 
-A packet that is not wanted is thrown away on the SDK's own thread: handing it to the loop, through
-the room's queues and handlers, costs ten times as much, which a flood would turn into late video.
+Each packet that the SDK hands to the event loop passes queues, filters and handlers of the whole
+room: 80 us of the interpreter, which thousands of packets a second turn into late video. Here they
+are taken on the SDK's own thread, in their order, and the loop is woken once for all that wait;
+what `admits` does not want ends at once.
 """
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
 from livekit import rtc
 from livekit.rtc._ffi_client import FfiClient, FfiHandle
 from livekit.rtc._proto.ffi_pb2 import FfiEvent
-from livekit.rtc._proto.room_pb2 import RoomEvent
 
 Admits = Callable[[str, str], bool]  # topic and sender (empty while the SFU has not told it)
+Data = Callable[[str, bytes, str], None]  # topic, payload, sender; on the loop
 EventFilter = Callable[[FfiEvent], bool]
 
 
-class GatedRoom(rtc.Room):
-    """`admits` is called on the SDK's thread. `sender` is the identity of whoever sent the packet
-    that is being handled: `DataPacket.participant` is None also for one who has just left."""
+class PacketRoom(rtc.Room):
+    """`admits` is called on the SDK's thread, `data` on the loop; `data_received` never comes."""
 
-    sender = ""
-
-    def __init__(self, admits: Admits) -> None:
+    def __init__(self, admits: Admits, data: Data) -> None:
         super().__init__()
-        self._admits = admits
+        self._admits, self._data = admits, data
+        self._packets: deque[tuple[str, bytes, str]] = deque()
+        self._woken = False
 
     async def connect(
         self,
@@ -34,15 +38,18 @@ class GatedRoom(rtc.Room):
         token: str,
         options: rtc.RoomOptions = rtc.RoomOptions(),  # noqa: B008 - as the SDK has it
     ) -> None:
-        """As the SDK's, and close the gate behind it."""
+        """As the SDK's."""
         await super().connect(url, token, options)
         queue = FfiClient.instance.queue
         with queue._lock:
             for index, (own, loop, wanted) in enumerate(queue._subscribers):
                 if own is self._ffi_queue and wanted is not None:
-                    queue._subscribers[index] = (own, loop, partial(self._passes, wanted))
+                    passes = partial(self._passes, loop, wanted)
+                    queue._subscribers[index] = (own, loop, passes)
 
-    def _passes(self, wanted: EventFilter, event: FfiEvent) -> bool:
+    def _passes(
+        self, loop: asyncio.AbstractEventLoop, wanted: EventFilter, event: FfiEvent
+    ) -> bool:
         if event.WhichOneof("message") != "room_event":
             return wanted(event)
         found, own = event.room_event, self._ffi_handle
@@ -53,12 +60,18 @@ class GatedRoom(rtc.Room):
         packet = found.data_packet_received
         if packet.WhichOneof("value") != "user":
             return wanted(event)
-        if self._admits(packet.user.topic, packet.participant_identity):
-            return True
-        FfiHandle(packet.user.data.handle.id).dispose()  # nobody else will
+        user, sender = packet.user, packet.participant_identity
+        if self._admits(user.topic, sender):
+            about = user.data.data
+            payload = ctypes.string_at(about.data_ptr, about.data_len)
+            self._packets.append((user.topic, payload, sender))
+            if not self._woken:
+                self._woken = True
+                loop.call_soon_threadsafe(self._deliver)
+        FfiHandle(user.data.handle.id).dispose()  # nobody else will
         return False
 
-    def _on_room_event(self, event: RoomEvent) -> None:
-        if event.WhichOneof("message") == "data_packet_received":
-            self.sender = event.data_packet_received.participant_identity
-        super()._on_room_event(event)  # calls the handlers before it returns
+    def _deliver(self) -> None:
+        self._woken = False  # what comes from here on wakes the loop again
+        for _ in range(len(self._packets)):
+            self._data(*self._packets.popleft())

@@ -21,7 +21,7 @@ from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
-from sessioncast_agent.link.incoming import GatedRoom
+from sessioncast_agent.link.incoming import PacketRoom
 from sessioncast_agent.link.tokens import Join, TokenSource
 from sessioncast_agent.link.video import TRACK_NAME, ScreenOutput, publish_options
 from sessioncast_agent.stages import RpcHandler
@@ -104,7 +104,7 @@ class RoomLink:
     async def _one_room(self) -> None:
         join = await self._tokens.fetch()
         await _probe(join.server_url)
-        room = GatedRoom(self._guest.admits)
+        room = PacketRoom(self._guest.admits, self._guest.data)
         lost: asyncio.Future[AgentError] = asyncio.get_running_loop().create_future()
         self._listen(room, lost)
         try:
@@ -124,7 +124,7 @@ class RoomLink:
             self._guest.left()
             self._leave_later(room, source)
 
-    def _listen(self, room: GatedRoom, lost: asyncio.Future[AgentError]) -> None:
+    def _listen(self, room: PacketRoom, lost: asyncio.Future[AgentError]) -> None:
         loop = asyncio.get_running_loop()
         patience: list[asyncio.TimerHandle] = []
 
@@ -150,10 +150,6 @@ class RoomLink:
         room.on("disconnected", disconnected)
         room.on("participant_connected", lambda p: self._guest.participant_joined(p.identity))
         room.on("participant_disconnected", lambda p: self._guest.participant_left(p.identity))
-        room.on(
-            "data_received",
-            lambda packet: self._guest.data(packet.topic or "", packet.data, room.sender),
-        )
 
     async def _connect(self, room: rtc.Room, join: Join) -> None:
         options = rtc.RoomOptions(
