@@ -5,6 +5,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import plan
@@ -43,8 +44,11 @@ async def pointed(directory: Path, moves: int) -> list[float]:
             return [await _one(bot.move, places, number) for number in range(moves)]
 
 
-async def _one(move: object, places: "asyncio.Queue[tuple[int, int]]", number: int) -> float:
-    assert callable(move)
+async def _one(
+    move: Callable[[float, float], Awaitable[object]],
+    places: "asyncio.Queue[tuple[int, int]]",
+    number: int,
+) -> float:
     wanted = (100 + 3 * number, 90 + 2 * number)
     while not places.empty():
         places.get_nowait()

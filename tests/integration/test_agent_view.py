@@ -75,7 +75,7 @@ async def join_sees(shim: ShimProcess, session: str, screen: Luma) -> float:
     """Join; seconds from the offer to the first picture: the present one, and legible."""
     async with viewer(shim, session) as notes:
         picture = await notes.first_picture()
-        assert psnr(picture, screen) > 30, "the present picture, not an old one"
+        assert psnr(picture, screen) > 35, "the present picture, not an old one"
         assert notes.first_after_s is not None
         return notes.first_after_s
 

@@ -274,7 +274,7 @@ async def test_a_flood_is_silenced_at_the_sfu_nothing_stays_down_and_it_is_heard
         sent = await flood(ana.room, ana.agent, ana.topic, payload, per_s=10_000, seconds=4.0)
         assert sent > 10_000, "a flood"
         await ana.send("key", SHIFT_L, False, "")
-        await eventually(lambda: down(x) == (0, 0), "nothing is down any more", 30.0)
+        await eventually(lambda: down(x) == (0, 0), "nothing is down any more", 20.0)
         await ben.sees_holder("")
         assert ["refused", "input"] in [content[:2] for topic, content in ana.heard]
         assert agent.log().count("input refused") < 40
@@ -392,7 +392,7 @@ async def test_what_a_killed_agent_left_down_is_lifted_by_the_next(
         assert down(x) == (1, 0x100)
         process.start()
         await asyncio.to_thread(process.wait_ready)
-        await eventually(lambda: down(x) == (0, 0), "nothing is down any more", 30.0)
+        await eventually(lambda: down(x) == (0, 0), "nothing is down any more")
 
 
 async def test_a_restarted_agent_knows_the_operator_by_its_token_and_a_stop_lets_go(
