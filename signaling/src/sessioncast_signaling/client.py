@@ -37,6 +37,7 @@ PAGE = 500
 _MAX_EVENT_CHARACTERS = 64_000
 
 M = TypeVar("M", bound=BaseModel)
+Paged = TypeVar("Paged", SessionList, LinkList, ParticipantList, BanList)
 
 
 class ApiError(Exception):
@@ -102,14 +103,9 @@ class Client:
 
     async def sessions(self) -> AsyncIterator[SessionView]:
         """Go through all sessions, newest first."""
-        cursor: str | None = None
-        while True:
-            found = await self._ask(SessionList, "GET", "/sessions", query=_page(cursor))
-            for session in found.items:
+        async for page in self._pages(SessionList, "/sessions"):
+            for session in page.items:
                 yield session
-            cursor = found.next
-            if cursor is None:
-                return
 
     async def session(self, session: str) -> SessionView:
         """Look at one."""
@@ -161,15 +157,9 @@ class Client:
 
     async def links(self, session: str) -> AsyncIterator[LinkView]:
         """Go through a session's links, oldest first."""
-        cursor: str | None = None
-        path = f"/sessions/{session}/join-links"
-        while True:
-            found = await self._ask(LinkList, "GET", path, query=_page(cursor))
-            for link in found.items:
+        async for page in self._pages(LinkList, f"/sessions/{session}/join-links"):
+            for link in page.items:
                 yield link
-            cursor = found.next
-            if cursor is None:
-                return
 
     async def delete_link(self, session: str, link_id: str) -> None:
         """Call a link back, with all who came by it."""
@@ -181,15 +171,9 @@ class Client:
 
     async def participants(self, session: str) -> AsyncIterator[ParticipantView]:
         """Go through those who watch."""
-        cursor: str | None = None
-        path = f"/sessions/{session}/participants"
-        while True:
-            found = await self._ask(ParticipantList, "GET", path, query=_page(cursor))
-            for participant in found.items:
+        async for page in self._pages(ParticipantList, f"/sessions/{session}/participants"):
+            for participant in page.items:
                 yield participant
-            cursor = found.next
-            if cursor is None:
-                return
 
     async def remove(self, session: str, identity: str) -> None:
         """Remove somebody, and keep them out."""
@@ -197,15 +181,9 @@ class Client:
 
     async def bans(self, session: str) -> AsyncIterator[BanView]:
         """Go through those who are kept out."""
-        cursor: str | None = None
-        path = f"/sessions/{session}/bans"
-        while True:
-            found = await self._ask(BanList, "GET", path, query=_page(cursor))
-            for ban in found.items:
+        async for page in self._pages(BanList, f"/sessions/{session}/bans"):
+            for ban in page.items:
                 yield ban
-            cursor = found.next
-            if cursor is None:
-                return
 
     async def lift_ban(self, session: str, ban: str) -> None:
         """Let somebody back in who was removed; `ban` is of `bans`."""
@@ -267,6 +245,15 @@ class Client:
         if self._http is None:
             raise RuntimeError("Client is used before it was entered")
         return self._http
+
+    async def _pages(self, model: type[Paged], path: str) -> AsyncIterator[Paged]:
+        cursor: str | None = None
+        while True:
+            page = await self._ask(model, "GET", path, query=_page(cursor))
+            yield page
+            cursor = page.next
+            if cursor is None:
+                return
 
     async def _ask(
         self,
