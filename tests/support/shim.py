@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import copy
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class FakeSfu:
         if identity not in self.rooms.get(name, {}):
             raise SfuNotFoundError("PerformRpc: not_found")
         if self.rpc_error is not None:
-            raise type(self.rpc_error)(*self.rpc_error.args)
+            raise copy.copy(self.rpc_error)
         body = json.loads(json.loads(payload)["body"])
         self.rpcs.append((name, method, body))
         return json.dumps(self.answer(method, body))

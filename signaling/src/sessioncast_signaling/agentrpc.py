@@ -42,6 +42,8 @@ _VERSION = 1
 
 REFUSED = 1403
 MALFORMED = 1400
+# the SDK's own words, under the same number: it has joined, and answers calls in a moment
+UNKNOWN_METHOD = "Method not supported"
 
 
 class EnvelopeRefusedError(Exception):
@@ -214,6 +216,9 @@ class AgentClient:
             self.count(method, "timeout")
             raise AgentTimeoutError(f"{method}: no answer in {deadline_s} s") from None
         except RpcRefusedError as error:
+            if error.code == MALFORMED and error.sentence.startswith(UNKNOWN_METHOD):
+                self.count(method, "gone")
+                raise AgentGoneError(f"{method}: the agent is not ready yet") from None
             self.count(method, "refused")
             message = f"{method} was refused ({error})"
             raise AgentRefusedError(message, error.code, error.sentence) from None

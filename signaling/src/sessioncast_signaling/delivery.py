@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from .agentrpc import AgentClient
 from .clock import Clock
-from .errors import AgentError, AgentTimeoutError, SfuError
+from .errors import AgentError, AgentGoneError, AgentTimeoutError, SfuError
 from .presence import Presence
 from .store import ExpectedViewer, Store
 
@@ -60,7 +60,7 @@ class Delivery:
             for identity, viewer in list(waiting.items()):
                 await self._agent.expect(session, viewer)
                 waiting.pop(identity, None)
-        except (AgentTimeoutError, SfuError):
+        except (AgentGoneError, AgentTimeoutError, SfuError):
             return  # again in a moment
         except AgentError as error:
             log.warning("agent does not take its viewers session=%s error=%s", session, error)

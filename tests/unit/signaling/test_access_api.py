@@ -100,7 +100,12 @@ async def test_viewers_get_the_public_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "state"), [(RpcTimeoutError("x"), "reconnecting"), (RpcRefusedError("x"), "live")]
+    ("error", "state"),
+    [
+        (RpcTimeoutError("x"), "reconnecting"),
+        (RpcRefusedError("x"), "live"),
+        (RpcRefusedError("x", 1400, "Method not supported at destination"), "reconnecting"),
+    ],
 )
 async def test_a_viewer_gets_in_even_if_the_agent_cannot_be_told_and_it_is_told_later(
     error: Exception, state: str
@@ -111,6 +116,8 @@ async def test_a_viewer_gets_in_even_if_the_agent_cannot_be_told_and_it_is_told_
         shim.sfu.rpc_error = error
         answer = await shim.call("POST", OFFER, {}, status=201)
         assert answer["state"] == state
+        if state == "reconnecting":
+            await delivery(shim)  # not yet either
         shim.sfu.rpc_error = None
         await delivery(shim)
         await delivery(shim)

@@ -72,6 +72,12 @@ def client(sfu: FakeSfu, counted: list[tuple[str, str]] | None = None) -> AgentC
     [
         (RpcTimeoutError("x"), AgentTimeoutError, "timeout"),
         (RpcRefusedError("x"), AgentRefusedError, "refused"),
+        (RpcRefusedError("x", 1400, "no JSON object"), AgentRefusedError, "refused"),
+        (
+            RpcRefusedError("x", 1400, "Method not supported at destination"),
+            AgentGoneError,
+            "gone",
+        ),
         (SfuUnavailableError("x"), SfuUnavailableError, "sfu"),
     ],
 )

@@ -22,6 +22,7 @@ from livekit.rtc.participant import PublishTrackError
 
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
 from sessioncast_agent.link.incoming import PacketRoom
+from sessioncast_agent.link.negotiated import wrong_codec
 from sessioncast_agent.link.tokens import Join, TokenSource
 from sessioncast_agent.link.video import TRACK_NAME, ScreenOutput, publish_options
 from sessioncast_agent.stages import RpcHandler
@@ -109,17 +110,30 @@ class RoomLink:
         self._listen(room, lost)
         try:
             await self._connect(room, join)
-            source = await self._publish(room)
+            track, source = await self._publish(room)
+            # not before: each method makes the SDK negotiate anew, and an offer that is made
+            # while a track is added can miss its codec preference (docs/decisions.md)
+            for method, handler in self._guest.rpc_handlers(join).items():
+                room.local_participant.register_rpc_method(method, handler)
         except BaseException:
             self._leave_later(room, None)
             raise
+        checks: list[asyncio.Task[None]] = []
         try:
             self._output.attach(source)
             self._guest.joined(room, join)
             self._ever_joined = True
             log.info("live in the room server=%s", join.server_url)
+
+            def check() -> None:  # the SDK publishes again when it has reconnected
+                checks.append(asyncio.create_task(_check_codec(track, lost), name="check-codec"))
+
+            room.on("reconnected", check)
+            check()
             raise await lost
         finally:
+            for task in checks:
+                task.cancel()
             self._output.detach()
             self._guest.left()
             self._leave_later(room, source)
@@ -162,10 +176,8 @@ class RoomLink:
                 await room.connect(join.server_url, join.token, options)
         except (rtc.ConnectError, TimeoutError) as error:
             raise _join_error(join, error) from error
-        for method, handler in self._guest.rpc_handlers(join).items():
-            room.local_participant.register_rpc_method(method, handler)
 
-    async def _publish(self, room: rtc.Room) -> rtc.EncodedVideoSource:
+    async def _publish(self, room: rtc.Room) -> tuple[rtc.LocalVideoTrack, rtc.EncodedVideoSource]:
         source = rtc.EncodedVideoSource(*self._track.size_px())
         track = rtc.LocalVideoTrack.create_video_track(TRACK_NAME, source)
         options = publish_options(self._track.max_bitrate_bps, self._track.fps)
@@ -174,7 +186,7 @@ class RoomLink:
                 await room.local_participant.publish_track(track, options)
         except (PublishTrackError, TimeoutError) as error:
             raise LinkLost(f"the SFU does not take the screen track: {error}") from error
-        return source
+        return track, source
 
     def _leave_later(self, room: rtc.Room, source: rtc.EncodedVideoSource | None) -> None:
         """Leaving a dead SFU blocks in the SDK, so it is done beside the next attempt."""
@@ -191,6 +203,12 @@ class RoomLink:
         task = asyncio.get_running_loop().create_task(leave(), name="leave-room")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _check_codec(track: rtc.LocalVideoTrack, lost: asyncio.Future[AgentError]) -> None:
+    wrong = await wrong_codec(track)
+    if wrong is not None and not lost.done():
+        lost.set_result(LinkLost(f"the screen track was negotiated as {wrong}, not H.264"))
 
 
 async def _probe(server_url: str) -> None:
