@@ -19,7 +19,7 @@ demo: setup ## a live desktop session on this machine (ARGS="--fps 30 --size 192
 
 test: setup lint page ## lint, types and every test but the long ones
 	$(PYTHON) -m pytest -n 2 tests/unit tests/bench $(ARGS)
-	$(PYTHON) -m pytest -m 'not long' tests/integration tests/browser $(ARGS)
+	$(PYTHON) scripts/side_by_side.py $(ARGS)
 
 test-long: setup ## the tests that wait for minutes
 	$(PYTHON) -m pytest -m long tests/integration $(ARGS)

@@ -195,6 +195,7 @@ export class CursorOverlay {
       element.style.cursor = wanted === 'none' ? 'none' : 'default';
       return true;
     }
+    element.style.cursor ||= 'default'; // while the picture is being made
     const fits = cssCursor(shape.bitmap, shape, scale, hash, (value) => {
       if (this.#wears === wanted && this.#worn === element) element.style.cursor = value;
     });
