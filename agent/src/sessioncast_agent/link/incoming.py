@@ -8,19 +8,18 @@ what `admits` does not want ends at once.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 from livekit import rtc
-from livekit.rtc._ffi_client import FfiClient, FfiHandle
+from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc._proto.ffi_pb2 import FfiEvent
+
+from sessioncast_agent.sdkevents import event_tap
 
 Admits = Callable[[str, str], bool]  # topic and sender (empty while the SFU has not told it)
 Data = Callable[[str, bytes, str], None]  # topic, payload, sender; on the loop
-EventFilter = Callable[[FfiEvent], bool]
 
 
 class PacketRoom(rtc.Room):
@@ -40,26 +39,24 @@ class PacketRoom(rtc.Room):
     ) -> None:
         """As the SDK's."""
         await super().connect(url, token, options)
-        queue = FfiClient.instance.queue
-        with queue._lock:
-            for index, (own, loop, wanted) in enumerate(queue._subscribers):
-                if own is self._ffi_queue and wanted is not None:
-                    passes = partial(self._passes, loop, wanted)
-                    queue._subscribers[index] = (own, loop, passes)
+        event_tap().add("room_event", self._take)
 
-    def _passes(
-        self, loop: asyncio.AbstractEventLoop, wanted: EventFilter, event: FfiEvent
-    ) -> bool:
-        if event.WhichOneof("message") != "room_event":
-            return wanted(event)
+    async def disconnect(
+        self, *, reason: rtc.DisconnectReason.ValueType = rtc.DisconnectReason.CLIENT_INITIATED
+    ) -> None:
+        """As the SDK's."""
+        event_tap().remove("room_event", self._take)
+        await super().disconnect(reason=reason)
+
+    def _take(self, event: FfiEvent) -> bool:
         found, own = event.room_event, self._ffi_handle
         if own is None or found.room_handle != own.handle:
-            return wanted(event)
+            return False
         if found.WhichOneof("message") != "data_packet_received":
-            return wanted(event)
+            return False
         packet = found.data_packet_received
         if packet.WhichOneof("value") != "user":
-            return wanted(event)
+            return False
         user, sender = packet.user, packet.participant_identity
         if self._admits(user.topic, sender):
             about = user.data.data
@@ -67,9 +64,9 @@ class PacketRoom(rtc.Room):
             self._packets.append((user.topic, payload, sender))
             if not self._woken:
                 self._woken = True
-                loop.call_soon_threadsafe(self._deliver)
+                self._loop.call_soon_threadsafe(self._deliver)
         FfiHandle(user.data.handle.id).dispose()  # nobody else will
-        return False
+        return True
 
     def _deliver(self) -> None:
         self._woken = False  # what comes from here on wakes the loop again

@@ -12,7 +12,6 @@ at once could change places. It is noted where it comes in, on the SDK's thread,
 from __future__ import annotations
 
 import ctypes
-import threading
 import time
 from functools import cache
 
@@ -20,45 +19,33 @@ from livekit import rtc
 from livekit.rtc._ffi_client import INVALID_HANDLE, FfiClient
 from livekit.rtc._proto import ffi_pb2
 
+from sessioncast_agent.sdkevents import event_tap
 from sessioncast_agent.sound.pcm import FRAME_SAMPLES, RATE_HZ, frame_bytes
 
 GIVE_UP_S = 0.5  # an answer that has not come by then never will
 OWN_IDS = 1 << 62  # far from those that the library counts up itself
 
-_local = threading.local()
-
-
-def _keep_thread_state() -> None:
-    """A thread of the SDK gets a Python thread state for each call into Python, and memory mapped
-    and unmapped for it, which stops every core for a moment: a third of what an answer costs. One
-    more count on it keeps it for as long as the thread lives."""
-    if not hasattr(_local, "kept"):
-        _local.kept = ctypes.pythonapi.PyGILState_Ensure()
-
 
 class Answers:
-    """Takes what answers a port out of the SDK's events, before it is queued for all rooms."""
+    """Takes what answers a port; the answers of others go the SDK's way."""
 
-    def __init__(self, client: FfiClient) -> None:
+    def __init__(self) -> None:
         self.ports: dict[int, FramePort] = {}
-        queue = client.queue
-        self._pass_on = queue.put
-        vars(queue)["put"] = self._put
+        event_tap().add("capture_audio_frame", self._take)
 
-    def _put(self, event: ffi_pb2.FfiEvent) -> None:
+    def _take(self, event: ffi_pb2.FfiEvent) -> bool:
         """On a thread of the SDK."""
         port = self.ports.get(event.capture_audio_frame.async_id)
         if port is None:
-            self._pass_on(event)
-        else:
-            _keep_thread_state()
-            port.answered(event.capture_audio_frame.error)
+            return False
+        port.answered(event.capture_audio_frame.error)
+        return True
 
 
 @cache
-def answers_of(client: FfiClient) -> Answers:
-    """The one of this client, which is the one of the process."""
-    return Answers(client)
+def answers() -> Answers:
+    """The one of this process, as the tap is."""
+    return Answers()
 
 
 class FramePort:
@@ -67,7 +54,7 @@ class FramePort:
     def __init__(self, source: rtc.AudioSource, channels: int) -> None:
         self._source = source  # lives as long as its handle is used
         self._client = FfiClient.instance
-        self._answers = answers_of(self._client)
+        self._answers = answers()
         self._pcm = (ctypes.c_char * frame_bytes(channels))()
         self._id = OWN_IDS + source._ffi_handle.handle
         self._request = self._written(source._ffi_handle.handle, channels)
