@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import av
 import pytest
@@ -15,13 +16,17 @@ from sessioncast_agent.link.room import RoomLink, TrackSettings
 from sessioncast_agent.link.tokens import Join
 from sessioncast_agent.link.video import ScreenOutput, publish_options
 from sessioncast_agent.media import AccessUnit
+from sessioncast_agent.sdkthreads import LAZY_NS
 from sessioncast_agent.stages import RpcHandler
 from sessioncast_agent.video.h264 import H264Encoder
 from sessioncast_signaling.agentrpc import MALFORMED, UNKNOWN_METHOD
-from sessioncast_signaling.sfu import LiveKitSfu, RpcRefusedError
+from sessioncast_signaling.sfu import LiveKitSfu, RpcRefusedError, RpcTimeoutError
+from support.agent_process import AgentProcess, agent_process
 from support.livekit import LiveKitServer
 from support.seat import Seat
-from support.viewer import eventually
+from support.shim_process import ShimProcess
+from support.viewer import eventually, viewer
+from support.xserver import XServer
 
 pytestmark = pytest.mark.integration
 
@@ -148,7 +153,47 @@ async def test_a_call_before_the_agent_answers_calls_is_told_apart_from_a_refusa
         LiveKitSfu(sfu.http_url, sfu.api_key, sfu.api_secret) as shim,
     ):
         await eventually(lambda: guest.rooms, "a room")
-        with pytest.raises(RpcRefusedError) as refused:
-            await shim.perform_rpc("early", "agent-early", "shim.expect", "{}", 3.0)
-        assert refused.value.code == MALFORMED
-        assert refused.value.sentence.startswith(UNKNOWN_METHOD)
+        refused = None
+        while refused is None:  # the SFU gives up while the agent's data channel is not open yet
+            with contextlib.suppress(RpcTimeoutError):
+                with pytest.raises(RpcRefusedError) as caught:
+                    await shim.perform_rpc("early", "agent-early", "shim.expect", "{}", 3.0)
+                refused = caught.value
+        assert refused.code == MALFORMED
+        assert refused.sentence.startswith(UNKNOWN_METHOD)
+
+
+def slacks(agent: AgentProcess) -> dict[str, int]:
+    """Timer slack in nanoseconds of the SDK's threads, by the first word of their names."""
+    found = {}
+    for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            name = (task / "comm").read_text().split()[0]
+            if name in {"worker_thread", "network_thread", "SyntheticAudioD"}:
+                found[name] = int(Path(f"/proc/{task.name}/timerslack_ns").read_text())
+    return found
+
+
+def may_set_slack() -> bool:
+    """Whether we, and so the agent, have CAP_SYS_NICE."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
+    return bool(int(effective.split()[1], 16) >> 23 & 1)
+
+
+async def test_the_sdks_threads_are_lazy_while_nobody_watches_where_that_is_allowed(
+    shim: ShimProcess, x: XServer, tmp_path: Path
+) -> None:
+    with agent_process(shim, x, tmp_path, "lazy") as agent:
+        await asyncio.to_thread(agent.wait_ready)
+        exact = slacks(agent)["network_thread"]
+        if not may_set_slack():
+            await eventually(lambda: "threads is off" in agent.log(), "said so")
+            assert slacks(agent)["network_thread"] == exact
+            return
+        await eventually(lambda: set(slacks(agent).values()) == {LAZY_NS}, "all are lazy")
+        async with viewer(shim, "lazy") as notes:
+            await notes.first_picture(2.0)
+            assert slacks(agent) == {
+                "worker_thread": exact, "network_thread": exact, "SyntheticAudioD": LAZY_NS,
+            }  # fmt: skip

@@ -33,6 +33,7 @@ from sessioncast_agent.link.video import ScreenOutput
 from sessioncast_agent.metrics import AgentMetrics
 from sessioncast_agent.rfb.dial import Dialler
 from sessioncast_agent.rfb.stage import FallbackSources, FallbackStage
+from sessioncast_agent.sdkthreads import LazyThreads
 from sessioncast_agent.sound.settings import SoundMode
 from sessioncast_agent.sound.stage import SoundStage
 from sessioncast_agent.sources import make_backend, own_stages
@@ -109,7 +110,7 @@ class AgentSession:
         )
         desk = self._control.desk
         stages: list[Stage] = [*self._control.stages, self._fallback(self._control)]
-        stages += [MediaGate(monotonic_us), self._herald]
+        stages += [MediaGate(monotonic_us), self._herald, LazyThreads()]
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
             sound = SoundStage(
