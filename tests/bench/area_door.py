@@ -25,6 +25,7 @@ from livekit import rtc
 from bench import area
 from bench.progress import Progress
 from bench.stats import percentile
+from sessioncast_agent.joining import join
 from support.livekit import free_ports, livekit_server
 from support.redis_server import redis_server
 from support.shim_process import API_KEY, ShimProcess, shim_process
@@ -125,9 +126,8 @@ async def agents(load: Load, names: list[str]) -> AsyncIterator[None]:
             async with load._http.post(path, headers=headers) as answer:
                 token = await answer.json()
             room = rtc.Room()
-            await asyncio.wait_for(
-                room.connect(token["server_url"], token["participant_token"]), 20
-            )
+            options = rtc.RoomOptions()
+            await join(room, token["server_url"], token["participant_token"], options, 20)
             room.local_participant.register_rpc_method("shim.expect", heard)
             rooms.append(room)
         yield

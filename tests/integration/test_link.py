@@ -10,6 +10,7 @@ import av
 import pytest
 from livekit import api, rtc
 
+from sessioncast_agent import joining
 from sessioncast_agent.clocks import SharedClock, monotonic_us
 from sessioncast_agent.link import room as link_room
 from sessioncast_agent.link.room import RoomLink, TrackSettings
@@ -197,3 +198,16 @@ async def test_the_sdks_threads_are_lazy_while_nobody_watches_where_that_is_allo
             assert slacks(agent) == {
                 "worker_thread": exact, "network_thread": exact, "SyntheticAudioD": LAZY_NS,
             }  # fmt: skip
+
+
+async def test_a_join_that_was_given_up_is_finished_and_left(sfu: LiveKitServer) -> None:
+    """Cancelled in the SDK's hands it would end this whole process 15 s later."""
+    tokens = Tokens(sfu, "late")
+    await asyncio.to_thread(sfu.create_room, "late")
+    room = rtc.Room()
+    with pytest.raises(TimeoutError):
+        await joining.join(room, sfu.url, tokens.token("viewer-1"), rtc.RoomOptions(), 0.001)
+    assert not room.isconnected()
+    await eventually(lambda: not joining._given_up, "it is over")
+    assert room.name == "late", "it got there"
+    assert not room.isconnected()

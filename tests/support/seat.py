@@ -7,6 +7,8 @@ from typing import Any
 
 from livekit import rtc
 
+from sessioncast_agent.joining import join
+
 JOIN_WITHIN_S = 15.0
 LEAVE_WITHIN_S = 5.0
 
@@ -51,8 +53,9 @@ class Seat:
     ) -> AsyncIterator[None]:
         """Join with an offer's token; leave at the end. Raises rtc.ConnectError, TimeoutError."""
         options = rtc.RoomOptions(auto_subscribe=auto_subscribe)
-        async with asyncio.timeout(JOIN_WITHIN_S):
-            await self.room.connect(offer["server_url"], offer["participant_token"], options)
+        await join(
+            self.room, offer["server_url"], offer["participant_token"], options, JOIN_WITHIN_S
+        )
         try:
             yield
         finally:

@@ -9,6 +9,7 @@ import time
 from livekit import rtc
 
 from sessioncast_agent.errors import LinkLost
+from sessioncast_agent.joining import join
 
 DEADLINE_S = 12.0
 LEAVE_DEADLINE_S = 3.0
@@ -39,7 +40,7 @@ async def first_frame(url: str, token: str) -> tuple[float, int, int]:
     began = time.monotonic()
     try:
         async with asyncio.timeout(DEADLINE_S):
-            await room.connect(url, token)
+            await join(room, url, token, rtc.RoomOptions(), DEADLINE_S)
             width, height = await seen
             return time.monotonic() - began, width, height
     except TimeoutError:

@@ -21,6 +21,7 @@ from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
 from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
+from sessioncast_agent.joining import join as join_room
 from sessioncast_agent.link.incoming import PacketRoom
 from sessioncast_agent.link.negotiated import wrong_codec
 from sessioncast_agent.link.tokens import Join, TokenSource
@@ -172,8 +173,7 @@ class RoomLink:
             data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_INCOMING_BYTES),
         )
         try:
-            async with asyncio.timeout(JOIN_TIMEOUT_S):
-                await room.connect(join.server_url, join.token, options)
+            await join_room(room, join.server_url, join.token, options, JOIN_TIMEOUT_S)
         except (rtc.ConnectError, TimeoutError) as error:
             raise _join_error(join, error) from error
 
