@@ -13,6 +13,7 @@ import httpx
 import pytest
 from livekit import rtc
 
+from sessioncast_agent import joining
 from support.agent_process import AgentProcess, agent_process, call
 from support.livekit import LiveKitServer, free_ports, livekit_server
 from support.seat import Seat
@@ -78,12 +79,18 @@ async def by_link(shim: ShimProcess, **link: Any) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def watching(offer: dict[str, Any]) -> AsyncIterator[Viewer]:
-    """Connect with a token, whatever becomes of it, and decode what comes."""
+    """Connect with a token, whatever becomes of it, and decode what comes. Who is sent away while
+    connecting tries for a minute, in vain or not: that long it is not waited for here."""
     seat = Seat()
     notes = Viewer(seat.room, time.monotonic())
     seat.show_video(notes.seen)
-    async with seat.taken(offer):
-        yield notes
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            with contextlib.suppress(TimeoutError, rtc.ConnectError):
+                await stack.enter_async_context(seat.taken(offer))
+            yield notes
+    finally:
+        await joining.settled()
 
 
 async def test_one_who_was_removed_is_removed_again_each_time(
@@ -99,11 +106,9 @@ async def test_one_who_was_removed_is_removed_again_each_time(
             assert time.monotonic() - began < 5
             await eventually(lambda: not guest.room.isconnected(), "the guest is out")
         for _ in range(3):  # S9: with the token that it still has
-            began = time.monotonic()
             async with watching(offer) as back:
                 await eventually(lambda: not back.room.isconnected(), "out again")
                 assert back.arrivals == [], "not one picture"
-            assert time.monotonic() - began < 10
         await refused(shim, 403, "POST", f"{ROOT}/webrtc/offer", {}, offer["grant"])
         await refused(shim, 403, "GET", f"{ROOT}/thumbnail", None, offer["grant"])
         again = {"secret": offer["secret"]}
@@ -312,7 +317,7 @@ async def test_an_ended_session_is_raised_by_no_old_token(
     await ask(shim, "DELETE", ROOT)
     assert await asyncio.to_thread(agent.process.wait, 10) == 0
     with pytest.raises(rtc.ConnectError):
-        async with watching(offer):
+        async with Seat().taken(offer):
             pass
     assert await refused(shim, 410, "POST", f"{ROOT}/webrtc/offer", {}) == "session-ended"
     await ask(shim, "POST", "/sessions", {"session": "door-2"})

@@ -39,6 +39,12 @@ async def join(
         raise
 
 
+async def settled() -> None:
+    """Wait for the joins that were given up; an event loop must not end before."""
+    if _given_up:
+        await asyncio.wait(_given_up)
+
+
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
     with suppress(rtc.ConnectError, TimeoutError, RuntimeError):
         await connecting

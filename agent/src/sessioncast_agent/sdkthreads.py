@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # names as in /proc/…/comm, cut at 15 characters by the kernel
 AUDIO_DEVICE = "SyntheticAudioD"
 OTHERS = ("worker_thread", "network_thread")
-LAZY_NS = 50_000_000
+LAZY_NS = 100_000_000
 EXACT_NS = 0  # the kernel's default
 # an agent that has just joined feeds its new track (video/stage.py), and the pacer must be on time
 REST_AFTER_S = 6.0

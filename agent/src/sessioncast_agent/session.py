@@ -46,7 +46,7 @@ from sessioncast_agent.video.tee import Tee
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.5
+TICK_S, IDLE_TICK_S = 0.5, 1.0
 SNAPSHOT_TIMEOUT_S = 3.0
 STOP_THREADS_S = 2.0
 TOLD_BAN_S = 720.0  # a ban that came with our own token: what the shim bans for at most
@@ -201,7 +201,7 @@ class AgentSession:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S if self._watched else IDLE_TICK_S)
             self._backend.check()
             self._audience_changed()
 

@@ -29,6 +29,7 @@ class MediaGate(Stage):
     def __init__(self, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
         self._banned_until_us: dict[str, int] = {}
+        self._ban = asyncio.Event()
         self._welcome: dict[str, None] = {}
         self._room: rtc.Room | None = None
         self._closed = False  # whether the SFU has been given a list
@@ -36,6 +37,9 @@ class MediaGate(Stage):
     async def run(self) -> None:
         """Open again when the last ban is over."""
         while True:
+            if not self._banned_until_us:
+                self._ban.clear()
+                await self._ban.wait()
             await asyncio.sleep(CHECK_S)
             now_us = self._now_us()
             over = [who for who, until in self._banned_until_us.items() if until <= now_us]
@@ -48,6 +52,7 @@ class MediaGate(Stage):
         """See Stage."""
         self._welcome.pop(identity, None)
         self._banned_until_us[identity] = max(until_us, self._banned_until_us.get(identity, 0))
+        self._ban.set()
         self._apply()
 
     def pardoned(self, identity: str) -> None:
