@@ -28,7 +28,12 @@ document.addEventListener('securitypolicyviolation', (event) =>
   window.__violations.push(event.violatedDirective + ' ' + event.blockedURI));
 """
 # What browser and LiveKit's SDK say of servers that refuse or go away, which tests bring about.
-NOT_OURS = ("Failed to load resource", "DataChannel error on", "Got data while disconnected")
+NOT_OURS = (
+    "Failed to load resource",
+    "DataChannel error on",
+    "Got data while disconnected",
+    "publisher data channel",
+)
 
 
 @dataclass
