@@ -186,7 +186,7 @@ async def test_chosen_sessions_are_shown_side_by_side(
         await page.wait_for_selector("[data-session=right] .tile[data-state=live]", timeout=20_000)
         await page.get_by_role("button", name="Take left off the wall").click()
         await page.wait_for_url("**/wall?s=right")
-        assert await page.locator(".wall-tile").count() == 1
+        await guest.until("document.querySelectorAll('.wall-tile').length === 1")
         await page.get_by_role("link", name="right").click()
         await guest.state("Live")
 
