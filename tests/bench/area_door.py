@@ -127,7 +127,8 @@ async def agents(load: Load, names: list[str]) -> AsyncIterator[None]:
                 token = await answer.json()
             room = rtc.Room()
             options = rtc.RoomOptions()
-            await join(room, token["server_url"], token["participant_token"], options, 20)
+            joining = join(room, token["server_url"], token["participant_token"], options)
+            await asyncio.wait_for(joining, 20)
             room.local_participant.register_rpc_method("shim.expect", heard)
             rooms.append(room)
         yield

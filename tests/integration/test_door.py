@@ -87,7 +87,7 @@ async def watching(offer: dict[str, Any]) -> AsyncIterator[Viewer]:
     try:
         async with contextlib.AsyncExitStack() as stack:
             with contextlib.suppress(TimeoutError, rtc.ConnectError):
-                await stack.enter_async_context(seat.taken(offer))
+                await stack.enter_async_context(seat.taken(offer, within_s=8.0))
             yield notes
     finally:
         await joining.settled()
@@ -106,9 +106,11 @@ async def test_one_who_was_removed_is_removed_again_each_time(
             assert time.monotonic() - began < 5
             await eventually(lambda: not guest.room.isconnected(), "the guest is out")
         for _ in range(3):  # S9: with the token that it still has
+            began = time.monotonic()
             async with watching(offer) as back:
                 await eventually(lambda: not back.room.isconnected(), "out again")
                 assert back.arrivals == [], "not one picture"
+                assert time.monotonic() - began < 10
         await refused(shim, 403, "POST", f"{ROOT}/webrtc/offer", {}, offer["grant"])
         await refused(shim, 403, "GET", f"{ROOT}/thumbnail", None, offer["grant"])
         again = {"secret": offer["secret"]}

@@ -206,7 +206,8 @@ async def test_a_join_that_was_given_up_is_finished_and_left(sfu: LiveKitServer)
     await asyncio.to_thread(sfu.create_room, "late")
     room = rtc.Room()
     with pytest.raises(TimeoutError):
-        await joining.join(room, sfu.url, tokens.token("viewer-1"), rtc.RoomOptions(), 0.001)
+        async with asyncio.timeout(0.001):
+            await joining.join(room, sfu.url, tokens.token("viewer-1"), rtc.RoomOptions())
     assert not room.isconnected()
     await eventually(lambda: not joining._given_up, "it is over")
     assert room.name == "late", "it got there"

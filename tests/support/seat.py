@@ -49,13 +49,16 @@ class Seat:
 
     @contextlib.asynccontextmanager
     async def taken(
-        self, offer: Mapping[str, Any], *, auto_subscribe: bool = True
+        self,
+        offer: Mapping[str, Any],
+        *,
+        auto_subscribe: bool = True,
+        within_s: float = JOIN_WITHIN_S,
     ) -> AsyncIterator[None]:
         """Join with an offer's token; leave at the end. Raises rtc.ConnectError, TimeoutError."""
         options = rtc.RoomOptions(auto_subscribe=auto_subscribe)
-        await join(
-            self.room, offer["server_url"], offer["participant_token"], options, JOIN_WITHIN_S
-        )
+        async with asyncio.timeout(within_s):
+            await join(self.room, offer["server_url"], offer["participant_token"], options)
         try:
             yield
         finally:

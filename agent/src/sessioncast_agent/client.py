@@ -127,10 +127,9 @@ async def open_session(offer: Offer) -> AsyncIterator[SessionClient]:
     client = SessionClient(room, offer)
     try:
         try:
-            options = rtc.RoomOptions(auto_subscribe=False)
-            token = offer.participant_token
-            await join(room, offer.server_url, token, options, CONNECT_TIMEOUT_S)
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                options = rtc.RoomOptions(auto_subscribe=False)
+                await join(room, offer.server_url, offer.participant_token, options)
                 await client.agent_here()
         except (rtc.ConnectError, TimeoutError) as error:
             raise SessionUnavailable("the session cannot be joined now; try again") from error

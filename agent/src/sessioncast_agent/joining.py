@@ -1,4 +1,4 @@
-"""Joining a room with a deadline.
+"""Joining a room in a way that bears being cancelled, by a deadline for example.
 
 `Room.connect` must never be cancelled: the library would finish joining, wait 15 s to be told that
 somebody listens to it, and then end the whole process. So what is given up goes on by itself, and
@@ -20,17 +20,11 @@ LEAVE_WITHIN_S = 5.0
 _given_up: set[asyncio.Task[None]] = set()
 
 
-async def join(
-    room: rtc.Room, url: str, token: str, options: rtc.RoomOptions, within_s: float
-) -> None:
-    """Connect; a room that was given up is not to be used again.
-
-    Raises rtc.ConnectError, and TimeoutError after `within_s`.
-    """
+async def join(room: rtc.Room, url: str, token: str, options: rtc.RoomOptions) -> None:
+    """Connect; a room that was given up is not to be used again. Raises rtc.ConnectError."""
     connecting = asyncio.create_task(room.connect(url, token, options), name="connect")
     try:
-        async with asyncio.timeout(within_s):
-            await asyncio.shield(connecting)
+        await asyncio.shield(connecting)
     except BaseException:
         if not connecting.done():
             leaving = asyncio.create_task(_leave(room, connecting), name="leave-late-room")

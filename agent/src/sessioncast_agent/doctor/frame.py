@@ -40,7 +40,7 @@ async def first_frame(url: str, token: str) -> tuple[float, int, int]:
     began = time.monotonic()
     try:
         async with asyncio.timeout(DEADLINE_S):
-            await join(room, url, token, rtc.RoomOptions(), DEADLINE_S)
+            await join(room, url, token, rtc.RoomOptions())
             width, height = await seen
             return time.monotonic() - began, width, height
     except TimeoutError:

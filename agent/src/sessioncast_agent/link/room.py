@@ -173,7 +173,8 @@ class RoomLink:
             data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_INCOMING_BYTES),
         )
         try:
-            await join_room(room, join.server_url, join.token, options, JOIN_TIMEOUT_S)
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                await join_room(room, join.server_url, join.token, options)
         except (rtc.ConnectError, TimeoutError) as error:
             raise _join_error(join, error) from error
 
