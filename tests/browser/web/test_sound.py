@@ -18,7 +18,7 @@ from .test_page import clean
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
-# What the page's own audio element gives, by WebAudio: peaks in dB by frequency
+# What the page's own audio element gives, by WebAudio: peaks in dB by frequency, an ear each
 LISTEN = """async () => {
   const element = document.querySelector('audio[data-track="desktop-audio"]');
   if (!element) return null;
@@ -26,19 +26,27 @@ LISTEN = """async () => {
   await context.resume();
   if (window.__element !== element) {
     window.__element = element;
-    window.__analyser = context.createAnalyser();
-    window.__analyser.fftSize = 16384;
-    window.__analyser.smoothingTimeConstant = 0;
-    context.createMediaStreamSource(element.srcObject).connect(window.__analyser);
+    const splitter = context.createChannelSplitter(2);
+    context.createMediaStreamSource(element.srcObject).connect(splitter);
+    window.__ears = [0, 1].map((channel) => {
+      const analyser = context.createAnalyser();
+      analyser.fftSize = 16384;
+      analyser.smoothingTimeConstant = 0;
+      splitter.connect(analyser, channel);
+      return analyser;
+    });
   }
   await new Promise((resolve) => setTimeout(resolve, 400));
-  const bins = new Float32Array(window.__analyser.frequencyBinCount);
-  window.__analyser.getFloatFrequencyData(bins);
-  const at = (hertz) => {
-    const place = Math.round(hertz * 16384 / 48000);
-    return Math.max(...bins.slice(place - 3, place + 4));
-  };
-  return { wanted: at(440), other: at(700), paused: element.paused, muted: element.muted };
+  const [left, right] = window.__ears.map((ear) => {
+    const bins = new Float32Array(ear.frequencyBinCount);
+    ear.getFloatFrequencyData(bins);
+    const at = (hertz) => {
+      const place = Math.round(hertz * 16384 / 48000);
+      return Math.max(...bins.slice(place - 3, place + 4));
+    };
+    return { 440: at(440), 1000: at(1000), other: at(700) };
+  });
+  return { left, right, paused: element.paused, muted: element.muted };
 }"""
 
 
@@ -70,15 +78,21 @@ def environment(pulse: SoundServer) -> dict[str, str]:
     return {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
 
 
-async def hears_tone(guest: Guest, within_s: float = 20.0) -> dict[str, Any]:
-    """Until 440 Hz stand out of what the browser received."""
+def stands_out(ear: dict[str, float], hertz: int, than: int) -> bool:
+    """Whether this ear has the one tone, and neither the other one nor noise."""
+    tone_db = ear[str(hertz)]
+    return tone_db > -40 and tone_db > ear["other"] + 20 and tone_db > ear[str(than)] + 20
+
+
+async def hears_tones(guest: Guest, within_s: float = 20.0) -> dict[str, Any]:
+    """Until 440 Hz on the left and 1 kHz on the right stand out of what the browser received."""
     heard: dict[str, Any] = {}
     end = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < end:
         heard = await guest.page.evaluate(LISTEN) or {}
-        if heard and heard["wanted"] > -40 and heard["wanted"] > heard["other"] + 20:
+        if heard and stands_out(heard["left"], 440, 1000) and stands_out(heard["right"], 1000, 440):
             return heard
-    raise AssertionError(f"no tone in the browser: {heard}")
+    raise AssertionError(f"no two tones in the browser: {heard}")
 
 
 @pytest.fixture
@@ -88,10 +102,10 @@ async def strict() -> AsyncIterator[Browsers]:
         yield guests
 
 
-async def test_one_click_and_a_tone_of_the_desktop_is_in_the_browser(
+async def test_one_click_and_the_desktop_is_in_the_browser_an_ear_each(
     strict: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
 ) -> None:
-    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(440, 90))
+    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
     named = ("--pulse-server", pulse.server)
     with agent_process(shim, x, tmp_path, "hear", *named, env=environment(pulse)) as agent:
         agent.wait_ready()
@@ -107,7 +121,7 @@ async def test_one_click_and_a_tone_of_the_desktop_is_in_the_browser(
             await hint.click()
             await hint.wait_for(state="hidden", timeout=5_000)
             await guest.page.wait_for_selector("[data-sound='playing']")
-            heard = await hears_tone(guest)
+            heard = await hears_tones(guest)
             assert not heard["paused"]
             await press(guest, "button[aria-label='Mute']")
             await guest.page.wait_for_selector("[data-sound='muted']")

@@ -22,14 +22,17 @@ def flat(level: int) -> bytes:
     return np.full(FRAME_SAMPLES * CHANNELS, level, np.int16).tobytes()
 
 
-def send_in_a_burst(port: FramePort, levels: list[int]) -> None:
-    for level in levels:
+def send_in_a_burst(port: FramePort, levels: list[int], at_a_time: int) -> None:
+    for first in range(0, len(levels), at_a_time):
         while port.busy:
             time.sleep(0.0005)
-        port.send(flat(level))
+        port.send(b"".join(flat(level) for level in levels[first : first + at_a_time]))
 
 
-async def test_frames_sent_in_a_burst_come_out_in_order_and_their_answers_wake_nobody() -> None:
+@pytest.mark.parametrize("at_a_time", [1, 2, 5])
+async def test_frames_sent_in_a_burst_come_out_in_order_and_their_answers_wake_nobody(
+    at_a_time: int,
+) -> None:
     source = rtc.AudioSource(RATE_HZ, CHANNELS, queue_size_ms=0)
     track = rtc.LocalAudioTrack.create_audio_track("burst", source)
     stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=CHANNELS, capacity=FRAMES)
@@ -40,7 +43,7 @@ async def test_frames_sent_in_a_burst_come_out_in_order_and_their_answers_wake_n
     levels = [STEP * (number + 1) for number in range(FRAMES)]
     heard: list[int] = []
     try:
-        await asyncio.to_thread(send_in_a_burst, port, levels)
+        await asyncio.to_thread(send_in_a_burst, port, levels, at_a_time)
         async with asyncio.timeout(10):
             async for event in stream:
                 samples = np.frombuffer(event.frame.data, np.int16)
@@ -74,7 +77,7 @@ async def test_a_frame_of_another_size_is_refused_before_the_library_reads_past_
     source = rtc.AudioSource(RATE_HZ, CHANNELS, queue_size_ms=0)
     port = FramePort(source, CHANNELS)
     try:
-        with pytest.raises(ValueError, match="a frame is 1920 bytes"):
+        with pytest.raises(ValueError, match="frames are 1920 bytes each"):
             port.send(bytes(frame_bytes(CHANNELS) - 2))
     finally:
         port.close()

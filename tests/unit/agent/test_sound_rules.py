@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sessioncast_agent.errors import CannotStart
+from sessioncast_agent.sound.capture import LATEST_PACKETS, LOOK_PACKETS
 from sessioncast_agent.sound.drift import Act, DriftKeeper
 from sessioncast_agent.sound.pcm import FRAME_SAMPLES, merged, scaled
 from sessioncast_agent.sound.settings import check_pulse_server
@@ -35,8 +36,10 @@ def simulate(keeper: DriftKeeper, ppm: float, minutes: float, jitter: int = 0) -
     return most, lost
 
 
-def test_a_source_500_ppm_fast_for_ten_minutes_keeps_latency_bounded() -> None:
-    keeper = DriftKeeper()
+@pytest.mark.parametrize(
+    "keeper", [DriftKeeper(), DriftKeeper(needed=1, limit=LATEST_PACKETS, window=LOOK_PACKETS)]
+)
+def test_a_source_500_ppm_fast_for_ten_minutes_keeps_latency_bounded(keeper: DriftKeeper) -> None:
     most, lost = simulate(keeper, 500, 10)
     assert most <= keeper.limit
     # 500 ppm of ten minutes are 300 ms, and no more than that (and the start) is given up

@@ -24,6 +24,7 @@ from sessioncast_agent.errors import AgentError, CannotStart, LinkLost
 from sessioncast_agent.joining import join as join_room
 from sessioncast_agent.link.incoming import PacketRoom
 from sessioncast_agent.link.negotiated import wrong_codec
+from sessioncast_agent.link.relay import SignalRelay
 from sessioncast_agent.link.tokens import Join, TokenSource
 from sessioncast_agent.link.video import TRACK_NAME, ScreenOutput, publish_options
 from sessioncast_agent.stages import RpcHandler
@@ -81,27 +82,32 @@ class RoomLink:
         self, tokens: TokenSource, output: ScreenOutput, track: TrackSettings, guest: RoomGuest
     ) -> None:
         self._tokens, self._output, self._track, self._guest = tokens, output, track, guest
+        self._relay = SignalRelay()
         self._ever_joined = False
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Join again and again."""
+        async with self._relay.serving():
+            try:
+                await self._rooms()
+            finally:
+                for task in list(self._background):
+                    with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                        await asyncio.wait_for(task, LEAVE_TIMEOUT_S)
+
+    async def _rooms(self) -> None:
         began, failures = time.monotonic(), 0
-        try:
-            while True:
-                try:
-                    await self._one_room()
-                    failures = 0
-                except LinkLost as error:
-                    log.warning("no link to the room, trying again: %s", error)
-                    if not self._ever_joined and time.monotonic() - began > START_PATIENCE_S:
-                        raise CannotStart(str(error)) from error
-                    await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-                    failures += 1
-        finally:
-            for task in list(self._background):
-                with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-                    await asyncio.wait_for(task, LEAVE_TIMEOUT_S)
+        while True:
+            try:
+                await self._one_room()
+                failures = 0
+            except LinkLost as error:
+                log.warning("no link to the room, trying again: %s", error)
+                if not self._ever_joined and time.monotonic() - began > START_PATIENCE_S:
+                    raise CannotStart(str(error)) from error
+                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                failures += 1
 
     async def _one_room(self) -> None:
         join = await self._tokens.fetch()
@@ -174,7 +180,7 @@ class RoomLink:
         )
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
-                await join_room(room, join.server_url, join.token, options)
+                await join_room(room, self._relay.to(join.server_url), join.token, options)
         except (rtc.ConnectError, TimeoutError) as error:
             raise _join_error(join, error) from error
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from sessioncast_agent.rfb.pixels import Words, pack_pixels, pack_tight
 from sessioncast_agent.rfb.server import Rect
@@ -186,6 +185,8 @@ def jpeg(words: Words, level: int) -> bytes:
     """Level 0 (small) to 9 (beautiful)."""
     height, width = words.shape
     packed = np.ascontiguousarray(words)
+    from PIL import Image  # noqa: PLC0415 - 2.5 MiB that only a JPEG for such a client needs
+
     image = Image.frombuffer("RGB", (width, height), packed.tobytes(), "raw", "BGRX", 0, 1)
     out = io.BytesIO()
     image.save(

@@ -6,13 +6,15 @@ written once and points to a buffer that never moves; a frame is a copy into it 
 library copies the samples before the call returns.
 
 The answer still matters, for the library takes each frame in a task of its own: two on their way
-at once could change places. It is noted where it comes in, on the SDK's thread, and stays there.
+at once could change places. It is noted where it comes in, on the SDK's thread, which hands over
+the next frame at once where several were given: one wake-up of each thread for all of them.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
+from collections import deque
 from functools import cache
 
 from livekit import rtc
@@ -56,6 +58,7 @@ class FramePort:
         self._client = FfiClient.instance
         self._answers = answers()
         self._pcm = (ctypes.c_char * frame_bytes(channels))()
+        self._later: deque[bytes] = deque()
         self._id = OWN_IDS + source._ffi_handle.handle
         self._request = self._written(source._ffi_handle.handle, channels)
         self._answer = ctypes.POINTER(ctypes.c_ubyte)()
@@ -78,26 +81,36 @@ class FramePort:
         return (ctypes.c_ubyte * len(written)).from_buffer_copy(written)
 
     def answered(self, error: str) -> None:
-        """The frame was taken, or not."""
+        """The frame was taken, or not; now the next one."""
         if error:
             self.refused += 1
-        self._sent_s = None
+        if self._later:
+            self._hand_over(self._later.popleft())
+        else:
+            self._sent_s = None
 
     @property
     def busy(self) -> bool:
-        """Whether the frame before has not been taken yet."""
+        """Whether what was sent before has not been taken yet."""
         sent_s = self._sent_s
         return sent_s is not None and time.monotonic() - sent_s < GIVE_UP_S
 
     def send(self, pcm: bytes) -> None:
-        """One frame of exactly 10 ms, when not busy."""
-        if len(pcm) != len(self._pcm):
-            raise ValueError(f"a frame is {len(self._pcm)} bytes, not {len(pcm)}")
-        self._pcm.raw = pcm
+        """Frames of exactly 10 ms, one or more, when not busy."""
+        size = len(self._pcm)
+        if not pcm or len(pcm) % size:
+            raise ValueError(f"frames are {size} bytes each, and {len(pcm)} is no multiple of it")
+        self._later.clear()  # there is something in it only where an answer was given up
+        self._later.extend(pcm[at : at + size] for at in range(size, len(pcm), size))
+        self._hand_over(pcm[:size])
+
+    def _hand_over(self, frame: bytes) -> None:
+        self._pcm.raw = frame
         self._sent_s = time.monotonic()
         library, request = self._client._ffi_lib, self._request
         handle = library.livekit_ffi_request(request, len(request), *self._places)
         if handle == INVALID_HANDLE:
+            self._later.clear()
             self._sent_s = None
             self.refused += 1
         else:

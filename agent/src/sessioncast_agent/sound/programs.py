@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import socket
 import subprocess
 import termios
 
@@ -69,14 +70,32 @@ def _end(child: subprocess.Popen[bytes], meter: UsageMeter) -> None:
 
 
 class RecorderProcess:
-    """`parec`: gives what a source plays, to be read from `fd`, which blocks."""
+    """`parec`: gives what a source plays.
+
+    By a socket and not by a pipe: a reader can wait for so many bytes without being woken for less.
+    """
 
     def __init__(self, source: str, channels: int, server: str | None, meter: UsageMeter) -> None:
         self._meter = meter
         argv = _arguments("parec", source, channels, 10, "desktop audio")
-        self._child = _start(argv, server, meter, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert self._child.stdout is not None  # noqa: S101 - for the type checker
-        self.fd = self._child.stdout.fileno()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._child = _start(
+                    argv, server, meter, stdin=subprocess.DEVNULL, stdout=theirs.fileno()
+                )
+            except SoundFailed:
+                self._socket.close()
+                raise
+        self.fd = self._socket.fileno()
+
+    def read(self, size: int) -> bytes:
+        """Wait for so many bytes; less than that only at the end."""
+        return self._socket.recv(size, socket.MSG_WAITALL)
+
+    def waiting_bytes(self) -> int:
+        """Recorded and not yet read."""
+        return int.from_bytes(fcntl.ioctl(self.fd, termios.FIONREAD, b"\0\0\0\0"), "little")
 
     def end(self) -> None:
         """Whoever reads comes to the end."""
@@ -85,8 +104,7 @@ class RecorderProcess:
     def close(self) -> None:
         """End it; nobody reads any more."""
         self.end()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
+        self._socket.close()
 
 
 class Recorder:
