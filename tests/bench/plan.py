@@ -24,7 +24,7 @@ class Timing:
     idle_window_s: float = 15.0
     leave_s: float = 12.0  # until a publisher knows that nobody watches
     joins: int = 10
-    few_viewers: bool = False  # the fewest and the most viewers only
+    few_viewers: bool = False  # the fewest and the most viewers only, in turn
 
     def window(self, scene: str) -> float:
         """Return the length of a scene's window."""
@@ -91,7 +91,7 @@ def estimate_s(sitting: Sitting, timing: Timing) -> float:
     """Estimate one sitting."""
     fixed = {
         "unwatched": 2 + timing.leave_s + 2 * timing.window_s,
-        "viewers": 5 * (timing.window_s + 6) * (0.6 if timing.few_viewers else 1),
+        "viewers": 5 * (timing.window_s + 6),
         "start": 20,
         "join": timing.leave_s + timing.joins * (timing.leave_s + 1),
     }

@@ -1,5 +1,6 @@
 """The targets of the benchmark, each judged from a run's figures and nothing else."""
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ def _ten_viewers(figures: Figures) -> float | None:
         cores.setdefault(record["viewers"], []).append(record["cores"]["agent"])
     if 10 not in cores or 1 not in cores:
         return None
-    return max(cores[10]) / (sum(cores[1]) / len(cores[1]))
+    return statistics.mean(cores[10]) / statistics.mean(cores[1])
 
 
 def _join(figures: Figures) -> float | None:
@@ -112,6 +113,13 @@ TARGETS = (
     ),
     Target("still screen: times cheaper than Selkies", 5, TIMES, _times_cheaper, at_least=True),
     Target("agent CPU, busy 60 fps", 0.30, "core", lambda f: f.at(BUSY, *AGENT)),
+    # the limit again as a ratio, for machines differ by a factor of two
+    Target(
+        "the same beside Selkies (0.274 core on the machine that the 0.3 are meant for)",
+        round(0.30 / 0.274, 2),
+        TIMES,
+        lambda f: f.ratio(BUSY, "selkies/720p/60/busy", *AGENT),
+    ),
     Target(
         "agent CPU at 30 fps beside the raw path",
         0.4,

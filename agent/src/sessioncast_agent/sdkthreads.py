@@ -1,10 +1,12 @@
 """The SDK's threads sleep longer while nobody needs them on time.
 
 Its synthetic audio device wakes a hundred times a second whether a track exists or not, and its
-worker behind it nearly as often: two thirds of what an unwatched session costs. The kernel merges
-such wake-ups where a thread has a timer slack (prctl(2)), which only a process with CAP_SYS_NICE
-may give to its other threads; without it all stays as it is. What arrives on a socket wakes them at
-once as ever. See docs/performance.md.
+worker behind it nearly as often: two thirds of what an unwatched session costs, and a third of a
+still picture that is watched. The kernel merges such wake-ups where a thread has a timer slack
+(prctl(2)), which only a process with CAP_SYS_NICE may give to its other threads; without it all
+stays as it is. What arrives on a socket, or from another thread, wakes them at once as ever; the
+worker's timers matter to frames of many packets, so it is made exact before one is sent. See
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -12,34 +14,54 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from livekit import rtc
 
 from sessioncast_agent.errors import StageUnavailable
+from sessioncast_agent.media import AccessUnit
 from sessioncast_agent.stages import Stage
 
 log = logging.getLogger(__name__)
 
 # names as in /proc/…/comm, cut at 15 characters by the kernel
 AUDIO_DEVICE = "SyntheticAudioD"
-OTHERS = ("worker_thread", "network_thread")
+WORKER = "worker_thread"
+NETWORK = "network_thread"
 LAZY_NS = 100_000_000
 EXACT_NS = 0  # the kernel's default
 # an agent that has just joined feeds its new track (video/stage.py), and the pacer must be on time
 REST_AFTER_S = 6.0
+STILL_AFTER_S = 3.0
+HEARTBEAT_BYTES = 1_000  # a repeat of a picture that is sharp is far below, and one packet
 
 
-def slack_ns(thread: str, *, watched: bool, hearing: bool) -> int | None:
+@dataclass(frozen=True)
+class Need:
+    """What the session does that some thread has to be on time for."""
+
+    watched: bool
+    hearing: bool = False  # a voice
+    sounding: bool = False  # the desktop may
+    still: bool = False
+
+
+def slack_ns(thread: str, need: Need) -> int | None:
     """How late this thread's timers may be; None for a thread that is not the SDK's.
 
     Pure. The audio device pulls what is heard of others, and has no other use here.
     """
     if thread.startswith(AUDIO_DEVICE):
-        return EXACT_NS if hearing else LAZY_NS
-    if thread.startswith(OTHERS):
-        return EXACT_NS if watched or hearing else LAZY_NS
+        return EXACT_NS if need.hearing else LAZY_NS
+    if thread.startswith(NETWORK):
+        return EXACT_NS if need.watched or need.hearing else LAZY_NS
+    if thread.startswith(WORKER):
+        moving = need.watched and not (need.still and not need.sounding)
+        return EXACT_NS if moving or need.hearing else LAZY_NS
     return None
 
 
@@ -49,19 +71,42 @@ class LazyThreads(Stage):
     name = "threads"
 
     def __init__(self) -> None:
-        self._watched = False
+        self._watched = self._sounding = False
         self._voices: set[str] = set()
         self._rest: asyncio.TimerHandle | None = None
         self._policies: dict[int, tuple[int, os.sched_param]] = {}
-        self._refused = asyncio.Event()
+        self._refused = False
+        self._lock = threading.Lock()  # of what follows; `sent` comes from the encode thread
+        self._still = False
+        self._sent_s = 0.0
+        self._workers: list[int] = []
 
     async def run(self) -> None:
         """See Stage; ends where the kernel does not allow it."""
-        await self._refused.wait()
+        while not self._refused:
+            await asyncio.sleep(STILL_AFTER_S)
+            self._look_for_stillness()
         raise StageUnavailable(
             "timers of the SDK stay exact; with the capability SYS_NICE an unwatched session costs "
             "a third less"
         )
+
+    def sent(self, unit: AccessUnit) -> None:
+        """On the encode thread, before this goes out."""
+        if not (unit.fresh or unit.keyframe or len(unit.data) > HEARTBEAT_BYTES):
+            return
+        self._sent_s = time.monotonic()
+        with self._lock:
+            if self._still:
+                self._still = False
+                self._set_all(self._workers, EXACT_NS)
+
+    def _look_for_stillness(self) -> None:
+        with self._lock:
+            quiet = time.monotonic() - self._sent_s > STILL_AFTER_S
+            if quiet and not self._still and self._rest is None and not self._sounding:
+                self._still = True
+                self._apply()
 
     def joined(self, room: rtc.Room) -> None:
         """See Stage."""
@@ -88,29 +133,50 @@ class LazyThreads(Stage):
         self._watched = watched
         self._settle()
 
+    def published(self, attributes: dict[str, str]) -> None:
+        """See Stage."""
+        sounding = attributes.get("sound") == "on"
+        if sounding != self._sounding:
+            self._sounding = sounding
+            self._settle()
+
     def _settle(self) -> None:
         """On time at once, late after a while."""
-        if self._refused.is_set():
+        if self._refused:
             return
         if self._rest is not None:
             self._rest.cancel()
-        self._apply(watched=True)
-        self._rest = asyncio.get_running_loop().call_later(REST_AFTER_S, self._apply)
+        with self._lock:
+            self._still = False
+            self._apply(watched=True)
+        self._rest = asyncio.get_running_loop().call_later(REST_AFTER_S, self._relax)
+
+    def _relax(self) -> None:
+        self._rest = None
+        with self._lock:
+            self._apply()
 
     def _apply(self, *, watched: bool = False) -> None:
+        """With the lock held."""
+        need = Need(watched or self._watched, bool(self._voices), self._sounding, self._still)
+        self._workers = []
         for task in Path("/proc/self/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):  # ended; or not this kernel
+            with suppress(FileNotFoundError):  # ended
                 name = (task / "comm").read_text().strip()
-                wanted_ns = slack_ns(
-                    name, watched=watched or self._watched, hearing=bool(self._voices)
-                )
+                wanted_ns = slack_ns(name, need)
                 if wanted_ns is None:
                     continue
-                try:
-                    self._set(int(task.name), wanted_ns)
-                except PermissionError:
-                    self._refused.set()
-                    return
+                if name.startswith(WORKER):
+                    self._workers.append(int(task.name))
+                self._set_all([int(task.name)], wanted_ns)
+
+    def _set_all(self, threads: list[int], wanted_ns: int) -> None:
+        try:
+            for thread_id in threads:
+                with suppress(FileNotFoundError, ProcessLookupError):  # ended; or not this kernel
+                    self._set(thread_id, wanted_ns)
+        except PermissionError:
+            self._refused = True
 
     def _set(self, thread_id: int, wanted_ns: int) -> None:
         Path(f"/proc/{thread_id}/timerslack_ns").write_text(str(wanted_ns))

@@ -110,7 +110,8 @@ class AgentSession:
         )
         desk = self._control.desk
         stages: list[Stage] = [*self._control.stages, self._fallback(self._control)]
-        stages += [MediaGate(monotonic_us), self._herald, LazyThreads()]
+        stages += [MediaGate(monotonic_us), self._herald, threads := LazyThreads()]
+        self._tee.attach(threads.sent)
         stages += own_stages(self._backend, desk, self._attributes_due.set)
         if self._settings.sound.mode is not SoundMode.OFF:
             sound = SoundStage(
