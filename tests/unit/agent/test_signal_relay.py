@@ -48,7 +48,6 @@ class Sfu:
         self.url = ""
         self.paths: list[str] = []
         self.tokens: list[str | None] = []
-        self.heard: list[bytes] = []
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
         self.paths.append(request.path_qs)
@@ -60,7 +59,6 @@ class Sfu:
         async for message in socket:
             if message.data == b"bye":
                 break
-            self.heard.append(message.data)
             await socket.send_bytes(message.data)
         return socket
 

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 from livekit.protocol import rtc
 
+from sessioncast_agent.addresses import http_url
 from sessioncast_agent.doctor import sdp
 from sessioncast_agent.errors import LinkLost
 
@@ -51,11 +52,6 @@ class Relay:
     url: str
     username: str = field(repr=False)
     password: str = field(repr=False)
-
-
-def http_url(url: str) -> str:
-    """Return the HTTP form of a ws(s) address."""
-    return "http" + url.removeprefix("ws") if url.startswith("ws") else url
 
 
 async def clock_offset_s(http: aiohttp.ClientSession, url: str) -> float | None:

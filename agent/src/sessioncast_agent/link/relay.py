@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from sessioncast_agent.addresses import http_url
 from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.link import terms
 
@@ -40,7 +41,7 @@ class SignalRelay:
 
     def to(self, server_url: str) -> str:
         """Return where to join, from now on for this SFU."""
-        self._server_url = server_url.rstrip("/")
+        self._server_url = http_url(server_url).rstrip("/")
         return f"ws://127.0.0.1:{self._port}/{self._secret}"
 
     @contextlib.asynccontextmanager
@@ -76,7 +77,7 @@ class SignalRelay:
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await _pass_on(request, http, url, headers)
-            async with http.get(_http(url), headers=headers) as answer:
+            async with http.get(url, headers=headers) as answer:
                 return web.Response(status=answer.status, body=await answer.read())
         except aiohttp.WSServerHandshakeError as error:
             return web.Response(status=error.status, text=error.message)
@@ -103,10 +104,6 @@ async def _pass_on(
             await asyncio.gather(*ways, return_exceptions=True)
             await library.close()
     return library
-
-
-def _http(url: URL) -> URL:
-    return url.with_scheme({"ws": "http", "wss": "https"}.get(url.scheme, url.scheme))
 
 
 def _as_it_is(message: bytes) -> bytes:

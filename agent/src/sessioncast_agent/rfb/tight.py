@@ -183,10 +183,10 @@ def colours(words: Words) -> int:
 
 def jpeg(words: Words, level: int) -> bytes:
     """Level 0 (small) to 9 (beautiful)."""
-    height, width = words.shape
-    packed = np.ascontiguousarray(words)
     from PIL import Image  # noqa: PLC0415 - 2.5 MiB that only a JPEG for such a client needs
 
+    height, width = words.shape
+    packed = np.ascontiguousarray(words)
     image = Image.frombuffer("RGB", (width, height), packed.tobytes(), "raw", "BGRX", 0, 1)
     out = io.BytesIO()
     image.save(

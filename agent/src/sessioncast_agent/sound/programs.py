@@ -69,6 +69,11 @@ def _end(child: subprocess.Popen[bytes], meter: UsageMeter) -> None:
         child.wait(END_TIMEOUT_S)
 
 
+def _readable_bytes(fd: int) -> int:
+    """Written into this pipe or socket and not yet read."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"), "little")
+
+
 class RecorderProcess:
     """`parec`: gives what a source plays.
 
@@ -95,7 +100,7 @@ class RecorderProcess:
 
     def waiting_bytes(self) -> int:
         """Recorded and not yet read."""
-        return int.from_bytes(fcntl.ioctl(self.fd, termios.FIONREAD, b"\0\0\0\0"), "little")
+        return _readable_bytes(self.fd)
 
     def end(self) -> None:
         """Whoever reads comes to the end."""
@@ -165,8 +170,7 @@ class Player:
     def waiting_bytes(self) -> int:
         """Written here and not yet taken by the player, once it was offered to it again."""
         self.write(b"")
-        answer = fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0")
-        return int.from_bytes(answer, "little") + len(self._kept)
+        return _readable_bytes(self._fd) + len(self._kept)
 
     def write(self, pcm: bytes) -> None:
         """Play this after what waits; raises SoundFailed when the player is gone."""
