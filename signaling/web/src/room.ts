@@ -21,6 +21,11 @@ export interface ScreenTrack {
   frameId(rtpTimestamp: number): number | null;
 }
 
+export interface SoundTrack {
+  media: MediaStreamTrack;
+  stats(): Promise<RTCStatsReport | undefined>;
+}
+
 /** What the agent says of a byte stream that it sent. */
 export interface StreamInfo {
   topic: string;
@@ -61,7 +66,7 @@ export interface RoomHandlers {
   agent(present: boolean, attributes: Readonly<Record<string, string>>, sid: string): void;
   screen(track: ScreenTrack | null): void;
   /** One of the agent's sound tracks; null when it is gone. */
-  sound(name: string, media: MediaStreamTrack | null): void;
+  sound(name: string, track: SoundTrack | null): void;
   caption(text: string, attributes: Readonly<Record<string, string>>): void;
   data(topic: string, payload: Uint8Array): void;
   /** A whole byte stream of the agent's. */
@@ -92,6 +97,7 @@ export class RoomLink {
   readonly #room: Room;
   readonly #agent: string;
   readonly #on: RoomHandlers;
+  readonly #worker: Worker | null;
   /** Track sids that we have asked for in this connection. */
   readonly #asked = new Set<string>();
   #signalled = false;
@@ -102,6 +108,7 @@ export class RoomLink {
   constructor(session: string, on: RoomHandlers, worker: Worker | null) {
     this.#agent = `agent-${session}`;
     this.#on = on;
+    this.#worker = worker;
     this.#room = new Room({
       adaptiveStream: false,
       dynacast: false,
@@ -213,7 +220,10 @@ export class RoomLink {
       .on(RoomEvent.TrackPublished, alive((publication, who) => this.#subscribe(publication, who)))
       .on(RoomEvent.TrackSubscribed, alive((track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(screenTrack(track as RemoteVideoTrack));
-        else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, track.mediaStreamTrack);
+        else if (this.#isSound(publication, who)) {
+          passOn(track.receiver, this.#worker);
+          this.#on.sound(publication.trackName, { media: track.mediaStreamTrack, stats: () => track.getRTCStatsReport() });
+        }
       }))
       .on(RoomEvent.TrackUnsubscribed, alive((_track, publication, who) => {
         if (this.#isScreen(publication, who)) this.#on.screen(null);
@@ -294,6 +304,26 @@ export class RoomLink {
       { identity: self.identity, name: self.name || self.identity, self: true, attributes: self.attributes },
       ...others.map((who) => ({ identity: who.identity, name: who.name || who.identity, self: false, attributes: who.attributes })),
     ]);
+  }
+}
+
+interface EncodedStreams {
+  readable: ReadableStream<unknown>;
+  writable: WritableStream<unknown>;
+}
+
+/**
+ * In a connection whose frames a worker handles Chromium plays only what was led through one. LiveKit leads the pictures
+ * and forgets the sound; its worker takes what has no metadata as it is.
+ */
+function passOn(receiver: (RTCRtpReceiver & { createEncodedStreams?(): EncodedStreams }) | undefined, worker: Worker | null): void {
+  if (!worker || !receiver?.createEncodedStreams) return;
+  try {
+    const { readable: readableStream, writable: writableStream } = receiver.createEncodedStreams();
+    const data = { readableStream, writableStream, trackId: receiver.track.id, hasPacketTrailer: false };
+    worker.postMessage({ kind: 'decode', data }, [readableStream, writableStream]);
+  } catch {
+    // A connection of the usual kind, or a receiver that was led already.
   }
 }
 

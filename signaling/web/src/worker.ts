@@ -1,6 +1,9 @@
-/** The worker that reads LiveKit's frame metadata, as an asset of our own (worker-src 'self'). */
+/** The page's workers, as assets of our own (worker-src 'self'). */
 
-import workerUrl from 'livekit-client/frame-metadata-worker?worker&url';
+import metadataUrl from 'livekit-client/frame-metadata-worker?worker&url';
+import delayUrl from './sound/delay.worker?worker&url';
+
+const OURS: readonly string[] = [metadataUrl, delayUrl];
 
 interface TrustedTypePolicy {
   createScriptURL(url: string): string;
@@ -11,19 +14,20 @@ interface TrustedTypes {
 
 let policy: TrustedTypePolicy | null = null;
 
-/** The one script address that `require-trusted-types-for 'script'` must let through. */
+/** The script addresses that `require-trusted-types-for 'script'` must let through. */
 function trusted(url: string): string {
   const types = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes;
   if (!types) return url;
   policy ??= types.createPolicy('sessioncast', {
     createScriptURL: (candidate) => {
-      if (candidate !== workerUrl) throw new TypeError('not one of our workers');
+      if (!OURS.includes(candidate)) throw new TypeError('not one of our workers');
       return candidate;
     },
   });
   return policy.createScriptURL(url);
 }
 
-export function metadataWorker(): Worker {
-  return new Worker(trusted(workerUrl), { type: 'module' });
-}
+/** Reads LiveKit's frame metadata. */
+export const metadataWorker = (): Worker => new Worker(trusted(metadataUrl), { type: 'module' });
+/** Delays decoded pictures (sound/delay.ts). */
+export const delayWorker = (): Worker => new Worker(trusted(delayUrl), { type: 'module' });

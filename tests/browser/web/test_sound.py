@@ -12,7 +12,7 @@ from support.browser import Browsers, Guest, chromium
 from support.listener import listener
 from support.pulse import SoundServer, level_of, pulse_server, tone, write_wav
 from support.shim_process import ShimProcess
-from support.xserver import XServer
+from support.xserver import Canvas, XServer
 
 from .test_page import clean
 
@@ -181,6 +181,80 @@ async def test_the_voice_of_whoever_has_control_is_heard_by_programs_and_by_nobo
         await operator.page.mouse.up()
         await operator.page.wait_for_selector("[data-microphone='muted']")
         await clean(operator)
+
+
+async def test_measuring_latency_takes_nothing_from_the_sound(
+    speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+) -> None:
+    """Its worker has to be handed every track, or Chromium plays nothing of the connection."""
+    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
+    named = ("--pulse-server", pulse.server)
+    with agent_process(shim, x, tmp_path, "gauge", *named, env=environment(pulse)) as agent:
+        agent.wait_ready()
+        guest = await speakers.guest()
+        await guest.page.add_init_script(
+            "localStorage.setItem('sessioncast.measure-latency', 'on');"
+            "localStorage.setItem('sessioncast.stats-open', 'on');"
+        )
+        await guest.page.goto(link(shim, "gauge", "operator"))
+        await guest.state("Live")
+        with pulse.playing(beep):
+            await hears_tones(guest)
+        await take_control(guest)
+        await press(guest, ".microphone")
+        await _until(lambda: level_of(pulse.record(0.4), 700) > 0.02, "the voice in the session")
+        measured = "document.querySelector('.latency .stat-value').textContent.endsWith(' ms')"
+        await guest.until(f"() => {measured}")
+        await clean(guest)
+
+
+WAITS = "() => Number(document.querySelector('.viewer').dataset.pictureDelay) > 20"
+AT_ONCE = "() => document.querySelector('.viewer').dataset.pictureDelay === '0'"
+
+
+async def test_the_picture_waits_for_its_sound_for_those_who_only_watch(
+    speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+) -> None:
+    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
+    named = ("--pulse-server", pulse.server)
+    with agent_process(shim, x, tmp_path, "lips", *named, env=environment(pulse)) as agent:
+        agent.wait_ready()
+        guest = await speakers.guest()
+        await guest.page.goto(link(shim, "lips", "operator"))
+        await guest.state("Live")
+        await asyncio.sleep(3)
+        assert not await guest.page.evaluate(WAITS), "nothing to hear, nothing to wait for"
+        with x.connect() as display, pulse.playing(beep):
+            canvas = Canvas(display)
+            await guest.until(WAITS)
+            for colour in (0xFFFFFF, 0x000000, 0xFFFFFF):
+                canvas.fill(colour)
+                display.sync()
+                await _shows(guest, colour & 0xFF)
+            await press(guest, "button[aria-label='Mute']")
+            await guest.until(AT_ONCE)
+            canvas.fill(0)
+            display.sync()
+            await _shows(guest, 0)
+            await press(guest, "button[aria-label='Sound on']")
+            await guest.until(WAITS)
+            # whoever acts sees it at once
+            await take_control(guest)
+            await guest.until(AT_ONCE)
+            canvas.fill(0xFFFFFF)
+            display.sync()
+            await _shows(guest, 0xFF)
+            await asyncio.sleep(3)
+            assert not await guest.page.evaluate(WAITS), "for as long as they have control"
+        await clean(guest)
+
+
+async def _shows(guest: Guest, level: int) -> None:
+    """Until the picture is that grey."""
+    end = asyncio.get_running_loop().time() + 5
+    while abs((await guest.pixel(0.5, 0.5))[1] - level) > 20:
+        assert asyncio.get_running_loop().time() < end, f"the picture never became {level}"
+        await asyncio.sleep(0.05)
 
 
 async def wake_bar(guest: Guest) -> None:

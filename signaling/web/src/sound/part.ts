@@ -1,14 +1,17 @@
 /** Sound on the viewer's page: the hint on the picture, captions, and three buttons of the bar. */
 
 import '../css/sound.css';
+import { holds } from '../control/state';
 import { keepPreference, preference } from '../grants';
 import type { RoomLink } from '../room';
 import { button, toast } from '../ui/controls';
 import { h, setAttr } from '../ui/dom';
 import { icon, type IconName } from '../ui/icons';
 import type { Host, Part } from '../viewer/part';
+import { delayWorker } from '../worker';
 import { captionLine, toCaption } from './captions';
 import { MicrophoneControl } from './microphone';
+import { LipSync } from './lipsync';
 import { Player } from './player';
 import { soundHint, type SoundEvent, type SoundState } from './state';
 
@@ -23,6 +26,17 @@ export function soundPart(host: Host): Part {
   const dispatch = (event: SoundEvent): void => host.tell({ type: 'sound', event });
   let room: RoomLink | null = null;
   const player = new Player({ blocked: () => dispatch({ kind: 'blocked' }), playing: () => dispatch({ kind: 'playing' }) });
+  const lips = new LipSync({
+    makeWorker: delayWorker,
+    show(media) {
+      host.picture.hold();
+      host.picture.show(media);
+    },
+    delayed(delay_ms) {
+      host.viewer.dataset['pictureDelay'] = String(delay_ms);
+      host.stats.setDelay(delay_ms);
+    },
+  });
   const captions = captionLine();
   const hear = button({ label: 'Click to hear the session', text: 'Click to hear the session', icon: 'sound', class: 'hear', onClick: () => void player.play() });
   const layer = h('div', { class: 'sound-layer' }, hear, captions.element);
@@ -139,6 +153,7 @@ export function soundPart(host: Host): Part {
     setButton(mute, off ? 'Sound on' : 'Mute', off ? 'muted' : 'sound', null);
     mute.disabled = sound.phase === 'none';
     volume.disabled = sound.phase === 'none';
+    lips.want(sound.phase === 'playing' && !sound.muted && !holds(state.control));
     const percent = String(Math.round((sound.muted ? 0 : sound.volume) * 100));
     if (volume.value !== percent) volume.value = percent;
     setButton(subtitles, sound.captions ? 'Hide captions' : 'Show captions', 'captions', sound.captions);
@@ -153,6 +168,7 @@ export function soundPart(host: Host): Part {
 
   cleanup.add(() => {
     mic.close();
+    lips.close();
     captions.close();
     player.close();
   });
@@ -169,8 +185,10 @@ export function soundPart(host: Host): Part {
     agent(present, attributes) {
       dispatch({ kind: 'listens', yes: present && attributes['microphone'] === 'on' });
     },
-    sound(name, media) {
-      player.set(name, media);
+    screen: (track) => lips.screen(track),
+    sound(name, track) {
+      player.set(name, track?.media ?? null);
+      if (name === 'desktop-audio') lips.sound(track);
       dispatch({ kind: 'track', there: player.any });
     },
     caption(text, attributes) {

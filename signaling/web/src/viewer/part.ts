@@ -5,7 +5,7 @@
 
 import type { Placement } from '../viewport';
 import type { Event, State } from '../machine';
-import type { Person, RoomLink, ScreenTrack, StreamInfo } from '../room';
+import type { Person, RoomLink, ScreenTrack, SoundTrack, StreamInfo } from '../room';
 import type { MenuItem } from '../ui/dialog';
 import type { Cleanup } from '../ui/dom';
 import type { Bar } from './bar';
@@ -52,7 +52,7 @@ export interface Part {
   /** The picture lies elsewhere on the stage now. */
   placed?(placement: Placement): void;
   /** One of the agent's sound tracks; null when it is gone. */
-  sound?(name: string, media: MediaStreamTrack | null): void;
+  sound?(name: string, track: SoundTrack | null): void;
   caption?(text: string, attributes: Readonly<Record<string, string>>): void;
   /** More entries for the bar's "More" menu, asked for when it opens. */
   menu?(): MenuItem[];

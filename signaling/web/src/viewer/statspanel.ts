@@ -14,11 +14,12 @@ const ROWS = [
   ['rtt', 'Round trip', 'To the media server and back, measured by the browser’s connectivity checks.'],
   ['loss', 'Loss', 'Share of the video’s packets that did not arrive in the last second. Most are sent again.'],
   ['path', 'Path', PATH_TIP],
+  ['delay', 'Waits for sound', 'Sound comes later than a picture, by what the browser keeps of it against gaps. While there is sound to hear and you only watch, the picture waits for it; with control, muted, or in a silence it does not.'],
   ['decoder', 'Decoder', 'The decoder that the browser chose.'],
 ] as const;
 
 const LATENCY_TIP = 'From the capture of a change on the desktop to the moment the browser shows that frame. A still screen has none to measure. Both clocks are compared with the server’s.';
-const MEASURE_TIP = 'Reads the capture time out of every frame. The reader is fixed when the connection is made, so switching this rejoins once; the last picture stays meanwhile.';
+const MEASURE_TIP = 'Reads the capture time out of every frame. The reader is fixed when the connection is made, so switching this rejoins once; the last picture stays meanwhile. In Chromium the reading itself makes each frame up to 16 ms later.';
 
 export interface StatsPanel {
   element: HTMLElement;
@@ -26,6 +27,8 @@ export interface StatsPanel {
   setLatency(summary: LatencySummary | null, perSecond: readonly number[], error_ms: number | null): void;
   setMeasure(on: boolean): void;
   setPhoton(summary: LatencySummary | null): void;
+  /** How long pictures wait for their sound. */
+  setDelay(delay_ms: number): void;
   setLadder(ladder: Ladder): void;
 }
 
@@ -59,7 +62,7 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, h('div', { class: 'stats-rows' }, ...ROWS.map(([key, label, tip]) => row(key, label, tip))), latency, toggle);
   const put = (key: string, text: string): void => setText(values.get(key)!, text);
 
-  values.get('photon')!.parentElement!.hidden = true;
+  for (const key of ['photon', 'delay']) values.get(key)!.parentElement!.hidden = true;
   return {
     element,
     setRates(rates) {
@@ -86,6 +89,10 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
     setPhoton(summary) {
       values.get('photon')!.parentElement!.hidden = !summary;
       if (summary) put('photon', `${milliseconds(summary.p50_ms)} (p95 ${milliseconds(summary.p95_ms)})`);
+    },
+    setDelay(delay_ms) {
+      values.get('delay')!.parentElement!.hidden = delay_ms === 0;
+      put('delay', milliseconds(delay_ms));
     },
     setLadder(now) {
       if (now === ladder) return;

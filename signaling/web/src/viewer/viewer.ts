@@ -77,8 +77,8 @@ export function mountViewer(root: HTMLElement, session: string, options: { secre
       if (topic === 'cursor') picture.cursor.receive(payload);
       for (const part of parts) part.data?.(topic, payload);
     },
-    sound(name, media) {
-      for (const part of parts) part.sound?.(name, media);
+    sound(name, track) {
+      for (const part of parts) part.sound?.(name, track);
     },
     caption(text, attributes) {
       for (const part of parts) part.caption?.(text, attributes);

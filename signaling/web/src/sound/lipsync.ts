@@ -1,0 +1,85 @@
+/** Lets the pictures of a page that only watches wait for their sound, as long as sync.ts says. */
+
+import type { ScreenTrack, SoundTrack } from '../room';
+import { DelayedTrack } from './delay';
+import { readSound, Sync } from './sync';
+
+const EVERY_MS = 1_000;
+
+export interface LipSyncHandlers {
+  makeWorker(): Worker;
+  /** This is the track to look at from now on. */
+  show(media: MediaStreamTrack): void;
+  /** Pictures wait this long. */
+  delayed(delay_ms: number): void;
+}
+
+export class LipSync {
+  readonly #sync = new Sync();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #screen: ScreenTrack | null = null;
+  #sound: SoundTrack | null = null;
+  #wanted = false;
+  #delay_ms = 0;
+  #delayed: DelayedTrack | null = null;
+
+  constructor(readonly on: LipSyncHandlers) {
+    this.#timer = setInterval(() => void this.#tick(), EVERY_MS);
+  }
+
+  /** It is shown already, undelayed. */
+  screen(track: ScreenTrack | null): void {
+    this.#screen = null;
+    this.#begin();
+    this.#screen = track;
+  }
+
+  sound(track: SoundTrack | null): void {
+    this.#begin();
+    this.#sound = track;
+  }
+
+  /** Is somebody there who listens, and only watches? */
+  want(wanted: boolean): void {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#begin();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.screen(null);
+  }
+
+  #begin(): void {
+    this.#sync.reset();
+    this.#delay(0);
+  }
+
+  async #tick(): Promise<void> {
+    const sound = this.#sound;
+    if (!sound || !this.#screen || !this.#wanted) return;
+    const report = await sound.stats().catch(() => undefined);
+    if (sound !== this.#sound || !this.#wanted || !report) return;
+    const reading = readSound(report as unknown as Iterable<[string, unknown]>);
+    if (reading) this.#delay(this.#sync.next(reading, performance.now()));
+  }
+
+  #delay(delay_ms: number): void {
+    if (delay_ms === this.#delay_ms) return;
+    const screen = this.#screen;
+    if (delay_ms > 0 && !this.#delayed) {
+      this.#delayed = screen && DelayedTrack.of(screen.media, this.on.makeWorker);
+      if (!this.#delayed) return;
+      this.on.show(this.#delayed.media);
+    }
+    this.#delayed?.set(delay_ms);
+    if (delay_ms === 0) {
+      if (screen) this.on.show(screen.media);
+      this.#delayed?.close();
+      this.#delayed = null;
+    }
+    this.#delay_ms = delay_ms;
+    this.on.delayed(delay_ms);
+  }
+}
