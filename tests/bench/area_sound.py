@@ -43,6 +43,7 @@ from support.xserver import Canvas, XServer, x_server
 SESSION = "bench-sound"
 LATE_MS = 1_000.0
 SETTLE_S = 12.0  # a new agent encodes its still picture again until it is sharp
+REST_S = 12.0  # a silence as long as this is not sent
 ELEMENT = "document.querySelector('audio[data-track=\"desktop-audio\"]').srcObject"
 
 
@@ -215,6 +216,7 @@ async def cost(stage: Stage, page: Page, seconds: float) -> dict[str, Any]:
         return {key: round((after[key] - before[key]) / took, 4) for key in after}
 
     file = write_wav(stage.directory / "hum.wav", tone(300, 90), tone(500, 90))
+    await asyncio.sleep(REST_S)
     silent = await cores(SESSION)
     with stage.pulse.playing(file):
         playing = await cores(SESSION)
@@ -261,7 +263,7 @@ async def microphone(stage: Stage, page: Page, seconds: float) -> dict[str, Any]
 async def measure(plan: Plan) -> dict[str, Any]:
     """Everything, one after the other."""
     parts_s = plan.latency_s + plan.skew_s + 3 * plan.cost_s + plan.microphone_s
-    progress = Progress(parts_s + SETTLE_S + 40)
+    progress = Progress(parts_s + SETTLE_S + REST_S + 40)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="sc-bench-") as name:
         stage = Stage(Path(name))

@@ -11,7 +11,7 @@ import pytest
 from livekit import rtc
 from livekit.rtc._proto import track_pb2
 
-from support.agent_process import AgentProcess, agent_process
+from support.agent_process import AgentProcess, agent_process, call
 from support.listener import Listener, listener
 from support.pulse import (
     SoundServer,
@@ -91,6 +91,49 @@ async def test_the_desktops_sound_is_announced_as_stereo_without_dtx(
             assert track_pb2.AudioTrackFeature.TF_STEREO in publication.audio_features
             assert track_pb2.AudioTrackFeature.TF_NO_DTX in publication.audio_features
             assert publication.source == rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
+
+
+async def test_a_long_silence_is_not_sent_and_what_ends_it_is_heard_by_old_and_new_viewers(
+    shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer, beep: Path
+) -> None:
+    with sounding_agent(shim, x, tmp_path, "hush", pulse):
+        async with listener(shim, "hush") as ear:
+            await ear.has(DESKTOP)
+            sent = await carrying_cost(shim, "hush")
+
+            def rests() -> bool:
+                publication = ear.publication("hush", DESKTOP)
+                return publication is not None and publication.muted
+
+            await eventually(rests, "the track rests", 25)
+            resting = await carrying_cost(shim, "hush")
+            assert resting < sent / 2, f"{resting:.4f} core where sending takes {sent:.4f}"
+            async with listener(shim, "hush") as late:
+                await eventually(lambda: late.publication("hush", DESKTOP), "the track", 10)
+                await asyncio.sleep(1)
+                for _ in range(2):  # the second after a pause that is too short to rest in
+                    ear.sound.clear()
+                    late.sound.clear()
+                    began = time.monotonic()
+                    with pulse.playing(beep):
+                        for each in (ear, late):
+                            await eventually(hears(each, 440, 0.1), "440 Hz", 5)
+                        assert time.monotonic() - began < 2
+                    await asyncio.sleep(1)
+            assert not rests()
+
+
+async def carrying_cost(shim: ShimProcess, session: str, seconds: float = 4.0) -> float:
+    """Cores that the SDK's threads and those of sound take."""
+
+    def bill() -> float:
+        usage = call(shim, "GET", f"/sessions/{session}/usage")["cpu_seconds"]
+        return float(usage["publish"] + usage["sound"])
+
+    await asyncio.sleep(1.5)  # the bill is up to a second old
+    before = await asyncio.to_thread(bill)
+    await asyncio.sleep(seconds)
+    return (await asyncio.to_thread(bill) - before) / seconds
 
 
 async def test_sound_is_back_within_3_s_of_the_sound_servers_return_and_the_picture_never_stopped(

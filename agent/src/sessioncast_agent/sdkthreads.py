@@ -77,7 +77,7 @@ class LazyThreads(Stage):
         self._policies: dict[int, tuple[int, os.sched_param]] = {}
         self._refused = False
         self._lock = threading.Lock()  # of what follows; `sent` comes from the encode thread
-        self._still = False
+        self._still = self._silent = False
         self._sent_s = 0.0
         self._workers: list[int] = []
 
@@ -97,14 +97,26 @@ class LazyThreads(Stage):
             return
         self._sent_s = time.monotonic()
         with self._lock:
-            if self._still:
-                self._still = False
-                self._set_all(self._workers, EXACT_NS)
+            self._stir()
+
+    def silent(self, silent: bool) -> None:
+        """The desktop's sound rests, or is about to be heard; on the thread that brings it."""
+        with self._lock:
+            self._silent = silent
+            if not silent:
+                self._stir()
+
+    def _stir(self) -> None:
+        """With the lock held: the worker is on time again."""
+        if self._still:
+            self._still = False
+            self._set_all(self._workers, EXACT_NS)
 
     def _look_for_stillness(self) -> None:
         with self._lock:
             quiet = time.monotonic() - self._sent_s > STILL_AFTER_S
-            if quiet and not self._still and self._rest is None and not self._sounding:
+            sounding = self._sounding and not self._silent
+            if quiet and not self._still and self._rest is None and not sounding:
                 self._still = True
                 self._apply()
 
@@ -158,7 +170,8 @@ class LazyThreads(Stage):
 
     def _apply(self, *, watched: bool = False) -> None:
         """With the lock held."""
-        need = Need(watched or self._watched, bool(self._voices), self._sounding, self._still)
+        sounding = self._sounding and not self._silent
+        need = Need(watched or self._watched, bool(self._voices), sounding, self._still)
         self._workers = []
         for task in Path("/proc/self/task").iterdir():
             with suppress(FileNotFoundError):  # ended

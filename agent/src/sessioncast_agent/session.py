@@ -119,6 +119,7 @@ class AgentSession:
                 self._usage,
                 self._attributes_due.set,
                 lambda identity: person.role if (person := desk.person(identity)) else "",
+                threads.silent,
             )
             desk.subscribe(lambda _: sound.set_holder(desk.holder))
             stages.append(sound)

@@ -229,6 +229,11 @@ export class RoomLink {
         if (this.#isScreen(publication, who)) this.#on.screen(null);
         else if (this.#isSound(publication, who)) this.#on.sound(publication.trackName, null);
       }))
+      .on(RoomEvent.TrackMuted, alive((publication, who) => {
+        // The agent mutes what is silent, and sends again before the SDK has heard of it.
+        const media = publication.track?.mediaStreamTrack;
+        if (media && this.#isAgent(who)) media.enabled = true;
+      }))
       .on(RoomEvent.DataReceived, alive((payload, who, _kind, topic) => {
         if (who && topic && this.#isAgent(who)) this.#on.data(topic, payload);
       }))

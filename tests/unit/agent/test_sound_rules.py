@@ -7,6 +7,7 @@ from sessioncast_agent.errors import CannotStart
 from sessioncast_agent.sound.capture import LATEST_PACKETS, LOOK_PACKETS
 from sessioncast_agent.sound.drift import Act, DriftKeeper
 from sessioncast_agent.sound.pcm import FRAME_SAMPLES, merged, scaled
+from sessioncast_agent.sound.quiet import QuietWatch
 from sessioncast_agent.sound.settings import check_pulse_server
 
 pytestmark = pytest.mark.unit
@@ -92,3 +93,13 @@ def test_a_pulse_server_that_is_none_is_refused(server: str) -> None:
 def test_an_empty_pulse_server_is_the_default_one() -> None:
     assert check_pulse_server("") is None
     assert check_pulse_server("unix:/run/pulse") == "unix:/run/pulse"
+
+
+def test_only_a_long_digital_silence_is_quiet() -> None:
+    watch = QuietWatch(needed=3)
+    silence, faintest = bytes(3840), bytes(3839) + b"\x01"
+    assert [watch.quiet(silence) for _ in range(5)] == [False, False, False, True, True]
+    assert not watch.quiet(faintest)
+    assert [watch.quiet(silence) for _ in range(4)] == [False, False, False, True]
+    watch.reset()
+    assert not watch.quiet(silence)

@@ -14,6 +14,7 @@ import time
 from sessioncast_agent.sound.drift import Act, DriftKeeper
 from sessioncast_agent.sound.pcm import frame_bytes, merged, scaled
 from sessioncast_agent.sound.programs import RecorderProcess, SoundFailed
+from sessioncast_agent.sound.quiet import QuietWatch
 from sessioncast_agent.sound.thread import Carrier
 from sessioncast_agent.sound.track import BUSY_S, SoundTrack
 from sessioncast_agent.usage import UsageMeter
@@ -29,6 +30,8 @@ LATEST_PACKETS = 25
 LOOK_PACKETS = 50
 DUCKED = 0.2
 DUCK_STEP = 0.1  # 0.16 s from one to the other
+PACKETS_PER_S = 50
+REST_AFTER_S = 10
 PACKET_BYTES = 2 * frame_bytes(CHANNELS)
 
 
@@ -42,6 +45,7 @@ class DesktopCapture:
     def __init__(self, track: SoundTrack, server: str | None, meter: UsageMeter) -> None:
         self._track, self._server, self._meter = track, server, meter
         self.keeper = DriftKeeper(needed=1, limit=LATEST_PACKETS, window=LOOK_PACKETS)
+        self._quiet = QuietWatch(REST_AFTER_S * PACKETS_PER_S)
         self.ducked = False
         self.packets = 0
         self._read_bytes = 0
@@ -49,6 +53,7 @@ class DesktopCapture:
 
     async def run(self, source: str) -> None:
         """Until cancelled; raises SoundFailed when the source or the server is gone."""
+        self._quiet.reset()
         recorder = RecorderProcess(source, CHANNELS, self._server, self._meter)
         ended = asyncio.Event()
         carrier = Carrier(self._meter, lambda: self._carry(recorder, carrier), ended)
@@ -81,7 +86,9 @@ class DesktopCapture:
                     return
                 time.sleep(BUSY_S)
             self.packets += 1
-            self._track.put(self._at_its_volume(packet))
+            if not (self._quiet.quiet(packet) and self._track.rest()):
+                self._track.wake()
+                self._track.put(self._at_its_volume(packet))
 
     def _next(self, recorder: RecorderProcess) -> bytes | None:
         """None at the end."""

@@ -51,11 +51,13 @@ class SoundStage(Stage):
         meter: UsageMeter,
         attributes_due: Callable[[], None],
         role_of: Callable[[str], str],
+        rests: Callable[[bool], None],
     ) -> None:
         self._settings, self._meter = settings, meter
         self._attributes_due = attributes_due
         self._main = asyncio.get_running_loop()
         self._track = SoundTrack(DESKTOP_TRACK, desktop_options(), CHANNELS)
+        self._track.on_rest = rests
         self._narration = SoundTrack(NARRATION_TRACK, narration_options(), 1)
         self._speech = make_speech(settings.narrator)
         self._rpc, self._shim = narration_requests(self._ask_narrator, role_of)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
@@ -19,6 +21,8 @@ DESKTOP_BITRATE_BPS = 128_000
 NARRATION_BITRATE_BPS = 48_000
 PUBLISH_TIMEOUT_S = 5.0
 PUBLISH_PAUSE_S = 1.0
+# the SFU knows a track by its packets, and subscribes nobody to one that has sent none
+FRESH_S = 5.0
 BUSY_S = 0.001  # until the SDK is asked again whether it has taken the frame before
 
 
@@ -48,7 +52,11 @@ class SoundTrack:
         self.name, self.channels = name, channels
         self._options = options
         self._port: FramePort | None = None
+        self._track: rtc.LocalAudioTrack | None = None
+        self._published_s = 0.0
+        self._resting: FramePort | None = None
         self.publication: rtc.LocalTrackPublication | None = None
+        self.on_rest: Callable[[bool], None] = lambda resting: None
 
     @property
     def attached(self) -> bool:
@@ -70,6 +78,7 @@ class SoundTrack:
                 await asyncio.sleep(PUBLISH_PAUSE_S)
             else:
                 self._close_port()
+                self._track, self._published_s = track, time.monotonic()
                 self._port = FramePort(source, self.channels)
                 return
 
@@ -82,6 +91,33 @@ class SoundTrack:
         port, self._port = self._port, None
         if port is not None:
             port.close()
+        if self._resting is not None:
+            self._resting = None
+            self.on_rest(False)
+
+    def rest(self) -> bool:
+        """Nothing is to be heard: whether nothing need be sent. Where frames come from.
+
+        A track that is merely not fed is late for ever after, by its time stamps; for one that was
+        muted meanwhile the SFU moves them on.
+        """
+        port, track = self._port, self._track
+        if port is None or track is None or time.monotonic() - self._published_s < FRESH_S:
+            return False
+        if self._resting is not port:
+            self._resting = port
+            track.mute()
+            self.on_rest(True)
+        return True
+
+    def wake(self) -> None:
+        """Before a frame that is to be heard. Where frames come from."""
+        resting, self._resting = self._resting, None
+        if resting is None:
+            return
+        self.on_rest(False)
+        if self._track is not None and resting is self._port:
+            self._track.unmute()
 
     @property
     def busy(self) -> bool:
