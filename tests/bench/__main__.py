@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import plan, plots, report, runner
+from bench import plan, plots, report, runner, targets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -100,6 +100,7 @@ def main() -> int:
     args = arguments()
     if args.report:
         results = json.loads(args.report.read_text())
+        results["targets"] = targets.judge(results)
         publish(results, args.report.parent, docs=args.docs)
         return 0
     mode = "quick" if args.quick else "targets" if args.targets else "full"

@@ -187,13 +187,13 @@ async def soak(bench: Bench, say: Say, minutes: float) -> list[Record]:
         points.append((round(time.monotonic() - began, 1), memory))
         if len(points) % 12 == 0:
             say(f"{bench.sitting.system:11s} soak: {memory} MiB after {elapsed_s / 60:.0f} min")
-    settled = [point for point in points if point[0] >= min(60.0, minutes * 12)]
+    settled = [point for point in points if point[0] >= minutes * 20]
     return [
         bench.record(
             extra="soak",
             minutes=minutes,
             points=points,
-            slope_mib_per_minute=round(stats.slope_per_minute(settled), 4),
+            slope_mib_per_minute=round(stats.settled_slope_per_minute(points), 4),
             first_mib=settled[0][1] if settled else 0,
             last_mib=points[-1][1],
             max_mib=max(point[1] for point in points),

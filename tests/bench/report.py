@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bench import stats
 from bench.plan import ORDER, SCENES, SIZES
 from bench.systems import SYSTEMS
 
@@ -159,7 +160,9 @@ def _extras(results: Record) -> list[str]:
             case "soak":
                 lines.append(
                     f"- {name}, memory over {record['minutes']:g} min: {record['first_mib']:.1f} → "
-                    f"{record['last_mib']:.1f} MiB, {record['slope_mib_per_minute']:+.3f} MiB/min."
+                    f"{record['last_mib']:.1f} MiB, "
+                    f"{stats.settled_slope_per_minute(record['points']):+.3f} MiB/min"
+                    " in the last two thirds."
                 )
     return lines
 

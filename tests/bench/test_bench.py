@@ -34,6 +34,12 @@ def test_a_skipped_change_is_charged_until_a_newer_one_is_seen() -> None:
     assert never == 1
 
 
+def test_a_settled_slope_leaves_the_first_third_out() -> None:
+    points = [(0, 90.0), (60, 95.0), (120, 100.0), (240, 100.0), (360, 102.0)]
+    assert stats.settled_slope_per_minute(points) == pytest.approx(0.5)
+    assert stats.settled_slope_per_minute([]) == 0
+
+
 def test_a_slope_is_per_minute() -> None:
     assert stats.slope_per_minute([(0, 100.0), (60, 101.0), (120, 102.0)]) == pytest.approx(1.0)
 
