@@ -23,13 +23,14 @@ export class DelayedTrack {
     this.#worker = worker;
   }
 
-  /** null where the browser cannot, or the track is over. */
-  static of(track: MediaStreamTrack, makeWorker: () => Worker): DelayedTrack | null {
+  /** null where the browser cannot, or the track is over. `failed`: no more pictures will come. */
+  static of(track: MediaStreamTrack, makeWorker: () => Worker, failed: () => void): DelayedTrack | null {
     const { MediaStreamTrackProcessor, MediaStreamTrackGenerator } = globalThis as Breakout;
     if (!MediaStreamTrackProcessor || !MediaStreamTrackGenerator || track.readyState === 'ended') return null;
     const { readable } = new MediaStreamTrackProcessor({ track });
     const media = new MediaStreamTrackGenerator({ kind: 'video' });
     const worker = makeWorker();
+    worker.onerror = failed;
     const { writable } = media;
     worker.postMessage({ readable, writable } satisfies Ends, [readable, writable]);
     return new DelayedTrack(media, worker);

@@ -22,6 +22,7 @@ export class LipSync {
   #wanted = false;
   #delay_ms = 0;
   #delayed: DelayedTrack | null = null;
+  #failed = false;
 
   constructor(readonly on: LipSyncHandlers) {
     this.#timer = setInterval(() => void this.#tick(), EVERY_MS);
@@ -58,18 +59,24 @@ export class LipSync {
 
   async #tick(): Promise<void> {
     const sound = this.#sound;
-    if (!sound || !this.#screen || !this.#wanted) return;
+    if (!sound || !this.#screen || !this.#wanted || this.#failed) return;
     const report = await sound.stats().catch(() => undefined);
     if (sound !== this.#sound || !this.#wanted || !report) return;
     const reading = readSound(report as unknown as Iterable<[string, unknown]>);
     if (reading) this.#delay(this.#sync.next(reading, performance.now()));
   }
 
+  /** A picture without its sound is better than none. */
+  readonly #fail = (): void => {
+    this.#failed = true;
+    this.#delay(0);
+  };
+
   #delay(delay_ms: number): void {
     if (delay_ms === this.#delay_ms) return;
     const screen = this.#screen;
     if (delay_ms > 0 && !this.#delayed) {
-      this.#delayed = screen && DelayedTrack.of(screen.media, this.on.makeWorker);
+      this.#delayed = screen && DelayedTrack.of(screen.media, this.on.makeWorker, this.#fail);
       if (!this.#delayed) return;
       this.on.show(this.#delayed.media);
     }
