@@ -187,7 +187,7 @@ async def soak(bench: Bench, say: Say, minutes: float) -> list[Record]:
         points.append((round(time.monotonic() - began, 1), memory))
         if len(points) % 12 == 0:
             say(f"{bench.sitting.system:11s} soak: {memory} MiB after {elapsed_s / 60:.0f} min")
-    settled = [point for point in points if point[0] >= minutes * 20]
+    settled = stats.settled(points)
     return [
         bench.record(
             extra="soak",

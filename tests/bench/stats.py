@@ -59,13 +59,18 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def settled_slope_per_minute(points: Sequence[tuple[float, float]]) -> float:
-    """The same from a third of the time on.
+def settled(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the (seconds, MiB) from a third of the time on.
 
-    Memory: until then each thread's heap grows to what the worst of the scenes needs, once.
+    Until then each thread's heap grows to what the worst of the scenes needs, once.
     """
     begin_s = points[-1][0] / 3 if points else 0.0
-    return slope_per_minute([point for point in points if point[0] >= begin_s])
+    return [point for point in points if point[0] >= begin_s]
+
+
+def settled_slope_per_minute(points: Sequence[tuple[float, float]]) -> float:
+    """Return the slope of what has settled."""
+    return slope_per_minute(settled(points))
 
 
 def slope_per_minute(points: Sequence[tuple[float, float]]) -> float:

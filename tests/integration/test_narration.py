@@ -17,6 +17,7 @@ from support.agent_process import AgentProcess, agent_process, call
 from support.listener import Listener, listener
 from support.pulse import RATE_HZ, Signal, level_of, pulse_server, tone, write_wav
 from support.shim_process import API_KEY, ShimProcess
+from support.sounding import sounding_agent
 from support.viewer import eventually
 from support.xserver import XServer
 
@@ -185,20 +186,16 @@ async def test_the_desktops_sound_is_softer_while_somebody_narrates(
     shim: ShimProcess, x: XServer, tmp_path: Path
 ) -> None:
     beep = write_wav(tmp_path / "beep.wav", tone(440, 60), tone(440, 60))
-    with pulse_server() as pulse:
-        env = {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
-        named = ("--pulse-server", pulse.server)
-        with agent_process(shim, x, tmp_path, "ducked", *named, env=env) as process:
-            process.wait_ready()
-            async with listener(shim, "ducked") as ear:
+    with pulse_server() as pulse, sounding_agent(shim, x, tmp_path, "ducked", pulse):
+        async with listener(shim, "ducked") as ear:
 
-                def level() -> float:
-                    return level_of(ear.heard("desktop-audio", 0.3), 440)
+            def level() -> float:
+                return level_of(ear.heard("desktop-audio", 0.3), 440)
 
-                with pulse.playing(beep):
-                    await eventually(lambda: level() > 0.3, "the tone")
-                    path = "/sessions/ducked/narration"
-                    text = "Listen to me for a while, for I have much to say. " * 3
-                    await asyncio.to_thread(call, shim, "POST", path, {"text": text})
-                    await eventually(lambda: 0.02 < level() < 0.2, "softer")
-                    await eventually(lambda: level() > 0.3, "as before", 40)
+            with pulse.playing(beep):
+                await eventually(lambda: level() > 0.3, "the tone")
+                path = "/sessions/ducked/narration"
+                text = "Listen to me for a while, for I have much to say. " * 3
+                await asyncio.to_thread(call, shim, "POST", path, {"text": text})
+                await eventually(lambda: 0.02 < level() < 0.2, "softer")
+                await eventually(lambda: level() > 0.3, "as before", 40)

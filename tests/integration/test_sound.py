@@ -1,7 +1,6 @@
 """What the desktop plays is heard in the room, whatever becomes of the sound server."""
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import pytest
 from livekit import rtc
 from livekit.rtc._proto import track_pb2
 
-from support.agent_process import AgentProcess, agent_process, call
+from support.agent_process import agent_process, call
 from support.listener import Listener, listener
 from support.pulse import (
     SoundServer,
@@ -22,6 +21,7 @@ from support.pulse import (
     write_wav,
 )
 from support.shim_process import ShimProcess
+from support.sounding import sounding_agent
 from support.viewer import eventually
 from support.xserver import XServer
 
@@ -41,17 +41,6 @@ def pulse() -> Iterator[SoundServer]:
 def beep(tmp_path: Path) -> Path:
     """A minute of 440 Hz on the left, 1 kHz on the right."""
     return write_wav(tmp_path / "beep.wav", tone(440, 60), tone(1000, 60))
-
-
-@contextlib.contextmanager
-def sounding_agent(
-    shim: ShimProcess, x: XServer, tmp_path: Path, session: str, pulse: SoundServer, *options: str
-) -> Iterator[AgentProcess]:
-    env = {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
-    named = ("--pulse-server", pulse.server, *options)
-    with agent_process(shim, x, tmp_path, session, *named, env=env) as agent:
-        agent.wait_ready()
-        yield agent
 
 
 def hears(ear: Listener, hertz: float, seconds: float = 0.25) -> Callable[[], bool]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from support.agent_process import agent_process
 from support.pulse import SoundServer, level_of, pulse_server
 from support.shim_process import ShimProcess
+from support.sounding import sounding_agent
 from support.speaker import speaker
 from support.xserver import XServer
 
@@ -36,10 +36,7 @@ async def until_heard(pulse: SoundServer, hertz: float, *, heard: bool = True) -
 async def test_only_the_holder_of_control_is_heard_and_never_as_desktop_audio(
     shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
 ) -> None:
-    env = {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
-    options = ("--pulse-server", pulse.server)
-    with agent_process(shim, x, tmp_path, "voice", *options, env=env) as agent:
-        agent.wait_ready()
+    with sounding_agent(shim, x, tmp_path, "voice", pulse):
         async with speaker(shim, "voice", ANA_HZ) as ana, speaker(shim, "voice", BEN_HZ):
             await asyncio.sleep(1)
             quiet = await asyncio.to_thread(pulse.record, 0.5)

@@ -106,6 +106,11 @@ class LazyThreads(Stage):
             if not silent:
                 self._stir()
 
+    @property
+    def _audible(self) -> bool:
+        """With the lock held: whether sound of the desktop is on its way."""
+        return self._sounding and not self._silent
+
     def _stir(self) -> None:
         """With the lock held: the worker is on time again."""
         if self._still:
@@ -115,8 +120,7 @@ class LazyThreads(Stage):
     def _look_for_stillness(self) -> None:
         with self._lock:
             quiet = time.monotonic() - self._sent_s > STILL_AFTER_S
-            sounding = self._sounding and not self._silent
-            if quiet and not self._still and self._rest is None and not sounding:
+            if quiet and not self._still and self._rest is None and not self._audible:
                 self._still = True
                 self._apply()
 
@@ -170,8 +174,7 @@ class LazyThreads(Stage):
 
     def _apply(self, *, watched: bool = False) -> None:
         """With the lock held."""
-        sounding = self._sounding and not self._silent
-        need = Need(watched or self._watched, bool(self._voices), sounding, self._still)
+        need = Need(watched or self._watched, bool(self._voices), self._audible, self._still)
         self._workers = []
         for task in Path("/proc/self/task").iterdir():
             with suppress(FileNotFoundError):  # ended

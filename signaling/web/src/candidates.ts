@@ -1,9 +1,7 @@
 /** What the browser's own ICE counters say about each way (ladder.ts). Pure: a report in, numbers out. */
 
 import type { MediaLeg, Sighting, Sightings } from './ladder';
-
-type Entry = Record<string, unknown> & { id: string; type: string };
-const num = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+import { entriesOf, num, type Entry, type Report } from './reports';
 
 const nothing = (): Sightings => ({
   udp: { there: false, asked: 0, answered: 0, open: false },
@@ -18,11 +16,10 @@ function legOf(local: Entry | undefined): MediaLeg {
 }
 
 /** `relayTrouble` is what the browser said when it gathered relay candidates, if anything. */
-export function sightings(reports: readonly Iterable<[string, unknown]>[], relayTrouble: string | null = null): Sightings {
+export function sightings(reports: readonly Report[], relayTrouble: string | null = null): Sightings {
   const seen = nothing();
   for (const report of reports) {
-    const entries = new Map<string, Entry>();
-    for (const [id, entry] of report) entries.set(id, entry as Entry);
+    const entries = entriesOf(report);
     const selected = new Set([...entries.values()].filter((entry) => entry.type === 'transport').map((entry) => entry['selectedCandidatePairId']));
     for (const pair of entries.values()) {
       if (pair.type !== 'candidate-pair') continue;

@@ -1,5 +1,7 @@
 /** WebRTC's own counters of the screen track, as rates over the time between two readings. */
 
+import { entriesOf, inbound as inboundOf, num, type Entry, type Report } from './reports';
+
 export interface Reading {
   at_ms: number;
   framesDecoded: number;
@@ -25,14 +27,11 @@ export interface Rates {
   decoder: string | null;
 }
 
-type Entry = Record<string, unknown> & { id: string; type: string };
-const num = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
 const str = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-export function readReport(report: Iterable<[string, unknown]>): Reading | null {
-  const entries = new Map<string, Entry>();
-  for (const [id, entry] of report) entries.set(id, entry as Entry);
-  const inbound = [...entries.values()].find((entry) => entry.type === 'inbound-rtp' && entry['kind'] === 'video');
+export function readReport(report: Report): Reading | null {
+  const entries = entriesOf(report);
+  const inbound = inboundOf(entries, 'video');
   if (!inbound) return null;
   const transport = entries.get(str(inbound['transportId']));
   const pair =

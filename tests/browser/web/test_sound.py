@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from support.agent_process import agent_process, call
+from support.agent_process import call
 from support.browser import Browsers, Guest, chromium
 from support.listener import listener
 from support.pulse import SoundServer, level_of, pulse_server, tone, write_wav
 from support.shim_process import ShimProcess
+from support.sounding import sounding_agent
 from support.xserver import Canvas, XServer
 
 from .test_page import clean
@@ -60,6 +61,12 @@ def pulse() -> Iterator[SoundServer]:
 
 
 @pytest.fixture
+def beep(tmp_path: Path) -> Path:
+    """440 Hz on the left, 1 kHz on the right."""
+    return write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
+
+
+@pytest.fixture
 async def speakers(tmp_path: Path) -> AsyncIterator[Browsers]:
     """A Chromium whose microphone is a file with a voice of 700 Hz, and that may use it."""
     file = write_wav(tmp_path / "voice.wav", tone(700, 10))
@@ -72,10 +79,6 @@ def link(shim: ShimProcess, session: str, role: str) -> str:
     body = {"role": role, "ttl_seconds": 600, "max_uses": 5}
     url: str = call(shim, "POST", f"/sessions/{session}/join-links", body)["url"]
     return url
-
-
-def environment(pulse: SoundServer) -> dict[str, str]:
-    return {name: pulse.env[name] for name in ("PULSE_COOKIE", "XDG_RUNTIME_DIR")}
 
 
 def stands_out(ear: dict[str, float], hertz: int, than: int) -> bool:
@@ -103,12 +106,9 @@ async def strict() -> AsyncIterator[Browsers]:
 
 
 async def test_one_click_and_the_desktop_is_in_the_browser_an_ear_each(
-    strict: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+    strict: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer, beep: Path
 ) -> None:
-    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
-    named = ("--pulse-server", pulse.server)
-    with agent_process(shim, x, tmp_path, "hear", *named, env=environment(pulse)) as agent:
-        agent.wait_ready()
+    with sounding_agent(shim, x, tmp_path, "hear", pulse):
         guest = await strict.guest()
         await guest.page.goto(link(shim, "hear", "observer"))
         # Playwright's own look into a page counts as a gesture of its user: not before it is live
@@ -138,9 +138,7 @@ async def test_one_click_and_the_desktop_is_in_the_browser_an_ear_each(
 async def test_the_voice_of_whoever_has_control_is_heard_by_programs_and_by_nobody_else(
     speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
 ) -> None:
-    named = ("--pulse-server", pulse.server)
-    with agent_process(shim, x, tmp_path, "speak", *named, env=environment(pulse)) as agent:
-        agent.wait_ready()
+    with sounding_agent(shim, x, tmp_path, "speak", pulse):
         operator = await speakers.guest()
         await operator.page.goto(link(shim, "speak", "operator"))
         await operator.state("Live")
@@ -184,13 +182,15 @@ async def test_the_voice_of_whoever_has_control_is_heard_by_programs_and_by_nobo
 
 
 async def test_measuring_latency_takes_nothing_from_the_sound(
-    speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+    speakers: Browsers,
+    shim: ShimProcess,
+    x: XServer,
+    tmp_path: Path,
+    pulse: SoundServer,
+    beep: Path,
 ) -> None:
     """Its worker has to be handed every track, or Chromium plays nothing of the connection."""
-    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
-    named = ("--pulse-server", pulse.server)
-    with agent_process(shim, x, tmp_path, "gauge", *named, env=environment(pulse)) as agent:
-        agent.wait_ready()
+    with sounding_agent(shim, x, tmp_path, "gauge", pulse):
         guest = await speakers.guest()
         await guest.page.add_init_script(
             "localStorage.setItem('sessioncast.measure-latency', 'on');"
@@ -222,12 +222,14 @@ AT_ONCE = "() => document.querySelector('.viewer').dataset.pictureDelay === '0'"
 
 
 async def test_the_picture_waits_for_its_sound_for_those_who_only_watch(
-    speakers: Browsers, shim: ShimProcess, x: XServer, tmp_path: Path, pulse: SoundServer
+    speakers: Browsers,
+    shim: ShimProcess,
+    x: XServer,
+    tmp_path: Path,
+    pulse: SoundServer,
+    beep: Path,
 ) -> None:
-    beep = write_wav(tmp_path / "beep.wav", tone(440, 90), tone(1000, 90))
-    named = ("--pulse-server", pulse.server)
-    with agent_process(shim, x, tmp_path, "lips", *named, env=environment(pulse)) as agent:
-        agent.wait_ready()
+    with sounding_agent(shim, x, tmp_path, "lips", pulse):
         guest = await speakers.guest()
         await guest.page.goto(link(shim, "lips", "operator"))
         await guest.state("Live")

@@ -12,7 +12,7 @@ import logging
 import time
 
 from sessioncast_agent.sound.drift import Act, DriftKeeper
-from sessioncast_agent.sound.pcm import frame_bytes, merged, scaled
+from sessioncast_agent.sound.pcm import FRAME_MS, frame_bytes, merged, scaled
 from sessioncast_agent.sound.programs import RecorderProcess, SoundFailed
 from sessioncast_agent.sound.quiet import QuietWatch
 from sessioncast_agent.sound.thread import Carrier
@@ -30,8 +30,8 @@ LATEST_PACKETS = 25
 LOOK_PACKETS = 50
 DUCKED = 0.2
 DUCK_STEP = 0.1  # 0.16 s from one to the other
-PACKETS_PER_S = 50
 REST_AFTER_S = 10
+PACKET_MS = 2 * FRAME_MS
 PACKET_BYTES = 2 * frame_bytes(CHANNELS)
 
 
@@ -45,7 +45,7 @@ class DesktopCapture:
     def __init__(self, track: SoundTrack, server: str | None, meter: UsageMeter) -> None:
         self._track, self._server, self._meter = track, server, meter
         self.keeper = DriftKeeper(needed=1, limit=LATEST_PACKETS, window=LOOK_PACKETS)
-        self._quiet = QuietWatch(REST_AFTER_S * PACKETS_PER_S)
+        self._quiet = QuietWatch(REST_AFTER_S * 1000 // PACKET_MS)
         self.ducked = False
         self.packets = 0
         self._read_bytes = 0

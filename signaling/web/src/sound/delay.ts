@@ -23,6 +23,12 @@ export class DelayedTrack {
     this.#worker = worker;
   }
 
+  /** Whether this browser lets pages handle decoded pictures. */
+  static get possible(): boolean {
+    const { MediaStreamTrackProcessor, MediaStreamTrackGenerator } = globalThis as Breakout;
+    return MediaStreamTrackProcessor !== undefined && MediaStreamTrackGenerator !== undefined;
+  }
+
   /** null where the browser cannot, or the track is over. `failed`: no more pictures will come. */
   static of(track: MediaStreamTrack, makeWorker: () => Worker, failed: () => void): DelayedTrack | null {
     const { MediaStreamTrackProcessor, MediaStreamTrackGenerator } = globalThis as Breakout;

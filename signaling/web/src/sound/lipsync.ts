@@ -57,11 +57,15 @@ export class LipSync {
     this.#delay(0);
   }
 
+  /** The sound to measure now; null while no picture has to wait for any. */
+  get #due(): SoundTrack | null {
+    return this.#screen && this.#wanted && !this.#failed && DelayedTrack.possible ? this.#sound : null;
+  }
+
   async #tick(): Promise<void> {
-    const sound = this.#sound;
-    if (!sound || !this.#screen || !this.#wanted || this.#failed) return;
-    const report = await sound.stats().catch(() => undefined);
-    if (sound !== this.#sound || !this.#wanted || !report) return;
+    const sound = this.#due;
+    const report = await sound?.stats().catch(() => undefined);
+    if (sound !== this.#due || !report) return;
     const reading = readSound(report as unknown as Iterable<[string, unknown]>);
     if (reading) this.#delay(this.#sync.next(reading, performance.now()));
   }

@@ -6,6 +6,8 @@
  * is sound to be heard their picture waits for it.
  */
 
+import { entriesOf, inbound, num, type Report } from '../reports';
+
 /** Counters of the sound's receiver: seconds, samples, and the energy of what was played (RTCInboundRtpStreamStats). */
 export interface SoundReading {
   buffered_s: number;
@@ -25,16 +27,9 @@ const AUDIBLE = 1e-6;
 const STEP_MS = 4;
 const SAMPLES_PER_S = 48_000;
 
-type Entry = Record<string, unknown> & { type?: unknown };
-const num = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
-
-export function readSound(report: Iterable<[string, unknown]>): SoundReading | null {
-  for (const [, each] of report) {
-    const entry = each as Entry;
-    if (entry.type !== 'inbound-rtp' || entry['kind'] !== 'audio') continue;
-    return { buffered_s: num(entry['jitterBufferDelay']), emitted: num(entry['jitterBufferEmittedCount']), energy: num(entry['totalAudioEnergy']) };
-  }
-  return null;
+export function readSound(report: Report): SoundReading | null {
+  const entry = inbound(entriesOf(report), 'audio');
+  return entry ? { buffered_s: num(entry['jitterBufferDelay']), emitted: num(entry['jitterBufferEmittedCount']), energy: num(entry['totalAudioEnergy']) } : null;
 }
 
 export class Sync {

@@ -62,7 +62,9 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
   const element = h('section', { class: 'stats', attrs: { 'aria-label': 'Statistics', 'data-tips': 'left', hidden: true } }, h('div', { class: 'stats-rows' }, ...ROWS.map(([key, label, tip]) => row(key, label, tip))), latency, toggle);
   const put = (key: string, text: string): void => setText(values.get(key)!, text);
 
-  for (const key of ['photon', 'delay']) values.get(key)!.parentElement!.hidden = true;
+  const show = (key: string, shown: boolean): void => { values.get(key)!.parentElement!.hidden = !shown; };
+
+  for (const key of ['photon', 'delay']) show(key, false);
   return {
     element,
     setRates(rates) {
@@ -75,7 +77,7 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       putPath();
       put('decoder', rates?.decoder ?? '–');
       // Browsers hide it from pages that capture nothing.
-      values.get('decoder')!.parentElement!.hidden = !rates?.decoder;
+      show('decoder', Boolean(rates?.decoder));
     },
     setLatency(summary, perSecond, error_ms) {
       put('now', summary ? milliseconds(summary.now_ms) : 'no change yet');
@@ -87,11 +89,11 @@ export function statsPanel(onMeasure: (on: boolean) => void): StatsPanel {
       setText(top, peak ? `peak ${milliseconds(peak)}` : '');
     },
     setPhoton(summary) {
-      values.get('photon')!.parentElement!.hidden = !summary;
+      show('photon', summary !== null);
       if (summary) put('photon', `${milliseconds(summary.p50_ms)} (p95 ${milliseconds(summary.p95_ms)})`);
     },
     setDelay(delay_ms) {
-      values.get('delay')!.parentElement!.hidden = delay_ms === 0;
+      show('delay', delay_ms > 0);
       put('delay', milliseconds(delay_ms));
     },
     setLadder(now) {
