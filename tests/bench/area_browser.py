@@ -2,9 +2,10 @@
 
     PYTHONPATH=tests .venv/bin/python -m bench.area_browser [--quick] [--dry]
 
-One animated page at 1280x720, whose every frame carries its time, shown in three ways in the same
-run: over DevTools (`--cdp-url`), by Chromium on Xvfb through the desktop path, and as screencast
-JPEGs over a WebSocket on a canvas. Then the same page standing still. How many frames Chromium
+One animated page at 1280x720, whose every frame carries its time, shown in four ways in the same
+run: over DevTools (`--cdp-url`), by Chromium on Xvfb through the desktop path, as screencast JPEGs
+over a WebSocket on a canvas, and over DevTools again with a window as large as the page (the others
+have the demo's, docs/operations.md). Then the same page standing still. How many frames Chromium
 keeps in its own pipeline is a matter of its start, so several starts are pooled; the viewer's
 browser is there before, as it would be on another machine. Writes docs/performance/browser.json and
 its table of docs/performance.md.
@@ -31,6 +32,7 @@ from bench.procs import Child
 from bench.systems.base import Stage, System, wait_port
 from bench.systems.livekit import SESSION, Sessioncast, agent_command
 from bench.xserver import open_display
+from sessioncast_agent.demo.webbrowser import WINDOW_PX
 from support.livekit import free_ports
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -65,13 +67,16 @@ async def serve_animation() -> AsyncIterator[str]:
 
 
 class Shown:
-    """The Chromium that shows the page."""
+    """The Chromium that shows the page, on a display or in a headless window of this size."""
 
-    def __init__(self, stage: Stage, url: str, *, headless: bool) -> None:
+    def __init__(
+        self, stage: Stage, url: str, *, headless: tuple[int, int] | None = WINDOW_PX
+    ) -> None:
         profile = stage.directory / "shown"
         (self.port,) = free_ports(1)
         argv = [os.environ.get("CHROMIUM", "/usr/bin/chromium"), *FLAGS, "--test-type"]
-        argv += [f"--user-data-dir={profile}", f"--window-size={WIDTH_PX},{HEIGHT_PX}"]
+        width_px, height_px = headless or (WIDTH_PX, HEIGHT_PX)
+        argv += [f"--user-data-dir={profile}", f"--window-size={width_px},{height_px}"]
         if headless:
             argv += ["--headless", f"--remote-debugging-port={self.port}", url]
         else:
@@ -92,7 +97,7 @@ class OverDevTools(Sessioncast):
     name = "devtools"
     title = "DevTools (ours)"
     url: ClassVar[str] = ""
-    headless: ClassVar[bool] = True
+    headless: ClassVar[tuple[int, int] | None] = WINDOW_PX
     shown: Shown
 
     async def start(self) -> None:
@@ -123,11 +128,19 @@ class ByDesktop(OverDevTools):
 
     name = "desktop"
     title = "Chromium on Xvfb (ours, X11)"
-    headless = False
+    headless = None
 
     def source(self) -> list[str]:
         """What the agent is told to show."""
         return ["--display", self.stage.display.name]
+
+
+class InWindow(OverDevTools):
+    """`sessioncast agent --cdp-url` of a browser whose window shows the page, to nobody."""
+
+    name = "window"
+    title = "DevTools (ours), window of that size"
+    headless = (WIDTH_PX, HEIGHT_PX)
 
 
 class JpegSocket(System):
@@ -139,7 +152,7 @@ class JpegSocket(System):
 
     async def start(self) -> None:
         """Start the shown browser and the relay."""
-        self.shown = Shown(self.stage, self.url, headless=True)
+        self.shown = Shown(self.stage, self.url)
         await asyncio.sleep(2.0)
         (self.port,) = free_ports(1)
         argv = [sys.executable, "-m", "bench.jpegrelay", self.shown.cdp_url, str(self.port)]
@@ -167,7 +180,7 @@ class JpegSocket(System):
         self.relay.check()
 
 
-KINDS: tuple[type[Any], ...] = (OverDevTools, ByDesktop, JpegSocket)
+KINDS: tuple[type[Any], ...] = (OverDevTools, ByDesktop, JpegSocket, InWindow)
 
 
 @dataclass(frozen=True)
@@ -255,7 +268,7 @@ async def sit(
 
 
 async def run(*, quick: bool) -> dict[str, Any]:
-    """All three, moving and still."""
+    """All four, moving and still."""
     found: dict[str, Any] = {}
     timing = QUICK if quick else Timing()
     async with serve_animation() as url:

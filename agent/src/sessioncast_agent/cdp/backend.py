@@ -55,6 +55,7 @@ class CdpBackend:
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._frames: LatestSlot[RawFrame] | None = None
+        self._fps_cap = 0.0
         self._thread = threading.Thread(target=self._run, name="sc-cdp", daemon=True)
 
     # -- SessionBackend ----------------------------------------------------------------------
@@ -79,7 +80,8 @@ class CdpBackend:
 
     def set_fps_cap(self, fps: float) -> None:
         """See SessionBackend."""
-        self._soon(lambda driver: driver.screen.set_fps_cap(fps))
+        if fps != self._fps_cap and self._soon(lambda driver: driver.screen.set_fps_cap(fps)):
+            self._fps_cap = fps  # told with every picture; a wake-up of the loop each would be dear
 
     def snapshot(self) -> Future[RawFrame]:
         """See SessionBackend."""

@@ -207,6 +207,10 @@ class Driver:
         if self.tabs is not None:
             self.tabs.show(tab)
 
+    def page_resized(self, tab: Tab) -> None:
+        """See TabHost."""
+        tab.later(self.screen.keep(tab))
+
     def pointer(self, tab: Tab, shape: str, place_css: tuple[float, float] | None) -> None:
         """See TabHost."""
         if not tab.active:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sessioncast_agent.cdp.embedded import PointerPainter
+from sessioncast_agent.cdp.flow import Flow
 from sessioncast_agent.cdp.picture import JPEG_QUALITY, JpegDecoder
 from sessioncast_agent.cdp.tab import Tab
 from sessioncast_agent.clocks import monotonic_us
@@ -28,7 +29,8 @@ MIN_SIZE_PX, MAX_SIZE_PX = (320, 240), (3840, 2160)
 FIRST_PICTURE_S = 0.7  # a screencast that has sent nothing by then is helped by a screenshot
 SCREENSHOT_TIMEOUT_S = 3.0
 PLAUSIBLE_AGE_US = 1_000_000
-FASTEST_US = 1e6 / 60
+LOST_PX = 64  # nobody wants a page that is less wide or high
+KEEP_INTERVAL_US = 1_000_000  # so seldom is a lost viewport set again
 SETTLE_US = 500_000  # so long may pictures still have the size before
 
 
@@ -81,8 +83,7 @@ class Screen:
         self._painter = painter
         self._put_us = 0
         self._repaint: asyncio.TimerHandle | None = None
-        self._interval_us = 1e6 / fps
-        self._next_us = 0.0
+        self._flow = Flow(fps)
         self._decoder = JpegDecoder()
         self._tab: Tab | None = None
         self._watched = False
@@ -92,6 +93,7 @@ class Screen:
         self._scale_told = False
         self._settles_us = 0
         self._drawn_s = 0.0
+        self._kept_us = 0
 
     def show(self, tab: Tab | None) -> None:
         """Another tab, or none."""
@@ -107,8 +109,8 @@ class Screen:
             self._cast()
 
     def set_fps_cap(self, fps: float) -> None:
-        """At most this many a second, by late acknowledgement."""
-        self._interval_us = 1e6 / max(fps, 0.1)
+        """At most this many a second."""
+        self._flow.set_fps_cap(fps)
 
     def resize(self, width_px: int, height_px: int) -> tuple[int, int]:
         """Another size for the shown tab and all that follow; what it will be."""
@@ -119,6 +121,28 @@ class Screen:
         self._take_size(self.viewport.size_px, self.viewport.scale)
         return self.viewport.size_px
 
+    async def keep(self, tab: Tab) -> None:
+        """The page has another size; see `_keep`."""
+        seen = (await tab.send("Page.getLayoutMetrics"))["cssLayoutViewport"]
+        ratio = self.viewport.scale
+        self._keep(tab, (seen["clientWidth"] * ratio, seen["clientHeight"] * ratio))
+
+    def _keep(self, tab: Tab, size_px: tuple[float, float]) -> bool:
+        """Set the viewport again if it was lost; whether it was.
+
+        All DevTools clients lose it when one of them leaves that had set it too. What is left is
+        the window's own size, and in a window that is hardly larger than its toolbar, as the demo's
+        is, no page at all. Other sizes are somebody's wish and stay.
+        """
+        if min(size_px) >= LOST_PX:
+            return False
+        now_us = monotonic_us()
+        if tab is self._tab and now_us - self._kept_us > KEEP_INTERVAL_US:
+            self._kept_us = now_us
+            self._apply(tab)
+            self._cast()
+        return True
+
     def _apply(self, tab: Tab) -> None:
         self._settles_us = monotonic_us() + SETTLE_US
         self.viewport.apply(tab)
@@ -126,6 +150,7 @@ class Screen:
     def _cast(self) -> None:
         tab = self._tab
         self._fresh, self._drawn_s = False, 0.0
+        self._flow.restart()
         if self._helper is not None:
             self._helper.cancel()
             self._helper = None
@@ -156,10 +181,10 @@ class Screen:
     ) -> None:
         """One screencast frame; the acknowledgement asks for the next, whatever becomes of it."""
         now_us = monotonic_us()
-        self._acknowledge(now_us, acknowledge)  # first: the browser draws while we decode
+        self._flow.came(now_us, acknowledge)  # first: the browser draws while we decode
         drawn_s = float(metadata.get("timestamp") or 0)
         if not self._watched or drawn_s < self._drawn_s:
-            return  # Chromium encodes two at a time: a later one may have overtaken this one
+            return  # where two are encoded at a time, a later one may have overtaken this one
         self._drawn_s = drawn_s
         try:
             frame = self._decode(jpeg, self._captured_us(metadata, now_us))
@@ -167,6 +192,8 @@ class Screen:
             log.debug("a picture was lost: %s", error)
             return
         size_px, wanted = (frame.width_px, frame.height_px), self.viewport
+        if self._tab is not None and self._keep(self._tab, size_px):
+            return
         if size_px not in {wanted.size_px, wanted.css_px} and now_us < self._settles_us:
             return  # of the size before
         self._fresh = True
@@ -184,18 +211,6 @@ class Screen:
                 "the browser draws %.2g pixels per CSS pixel; for another ratio start it with "
                 "--force-device-scale-factor", scale,
             )  # fmt: skip
-
-    def _acknowledge(self, now_us: int, acknowledge: Callable[[], None]) -> None:
-        """At once, unless this would be faster than the cap; screencasts come at 60 at most."""
-        if self._interval_us <= FASTEST_US:
-            acknowledge()
-            return
-        self._next_us = max(self._next_us, now_us - self._interval_us) + self._interval_us
-        wait_us = self._next_us - now_us
-        if wait_us <= 0:
-            acknowledge()
-        else:
-            asyncio.get_running_loop().call_later(wait_us / 1e6, acknowledge)
 
     def _captured_us(self, metadata: dict[str, Any], now_us: int) -> int:
         """When the browser drew it; its clock is ours only on the same machine."""
@@ -223,7 +238,7 @@ class Screen:
         """Show the pointer at its new place; a still page sends no picture for that."""
         if self._painter is None or self._repaint is not None:
             return
-        wait_us = max(0.0, self._put_us + self._interval_us - monotonic_us())
+        wait_us = max(0.0, self._put_us + self._flow.interval_us - monotonic_us())
         self._repaint = asyncio.get_running_loop().call_later(wait_us / 1e6, self._again)
 
     def _again(self) -> None:

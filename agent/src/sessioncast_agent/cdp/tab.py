@@ -54,6 +54,9 @@ class TabHost(Protocol):
     def visible(self, tab: Tab) -> None:
         """Somebody else brought this tab to the front."""
 
+    def page_resized(self, tab: Tab) -> None:
+        """The page has got another size, from us or from another DevTools client."""
+
     def pointer(self, tab: Tab, shape: str, place_css: tuple[float, float] | None) -> None:
         """The page's pointer has this shape, at this place where it is known."""
 
@@ -258,6 +261,11 @@ class Tab:
     def _on_Page_screencastVisibilityChanged(self, params: Params) -> None:  # noqa: N802
         if self.active and not params.get("visible", True):
             self._host.hidden(self)
+
+    def _on_Page_frameResized(self, params: Params) -> None:  # noqa: N802
+        del params
+        if self.active:
+            self._host.page_resized(self)
 
     def _on_Inspector_targetCrashed(self, params: Params) -> None:  # noqa: N802
         del params

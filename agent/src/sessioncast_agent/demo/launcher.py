@@ -177,15 +177,12 @@ class Demo:
         self._pids["browser"] = browser.pid
 
     async def _start_browser(self, http: aiohttp.ClientSession) -> None:
-        width_px, height_px = self._options.width_px, self._options.height_px
         await self._sound_ready.wait()  # Chromium looks for a sound server once
         with self._report.step("browser") as step:
-            child, self._cdp_url = await start_browser(
-                self._workspace, self._crew, http, width_px, height_px
-            )
+            child, self._cdp_url = await start_browser(self._workspace, self._crew, http)
             step.detail = f"headless Chromium, DevTools at {self._cdp_url}"
         self._pids["browser"] = child.pid
-        size = ["--viewport", f"{width_px}x{height_px}"]
+        size = ["--viewport", f"{self._options.width_px}x{self._options.height_px}"]
         self._source = ["--cdp-url", self._cdp_url, *size]
         self._source_ready.set()
 

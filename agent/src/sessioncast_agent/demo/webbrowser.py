@@ -11,6 +11,10 @@ from sessioncast_agent.demo.process import Child, Program
 from sessioncast_agent.demo.workspace import Workspace, free_port
 
 _START_LIMIT_S = 30.0
+# The page's own size is set over DevTools. What a window shows of it Chromium draws a second time,
+# for nobody (a fifth of its CPU, 4 ms); so the window is its toolbar and a few rows, without which
+# tabs that are not in front would not be hidden
+WINDOW_PX = (500, 100)
 
 
 def _welcome() -> str:
@@ -20,14 +24,13 @@ def _welcome() -> str:
 
 
 async def start_browser(
-    workspace: Workspace, crew: Crew, http: aiohttp.ClientSession, width_px: int, height_px: int
+    workspace: Workspace, crew: Crew, http: aiohttp.ClientSession
 ) -> tuple[Child, str]:
     """Start it and wait until its DevTools answer; give it and their address."""
     port = free_port()
     argv = browser_command(workspace)
     argv += ["--headless", f"--remote-debugging-port={port}", "--hide-scrollbars"]
-    # the page's own size is set over DevTools; the window only has to be no smaller
-    argv += [f"--window-size={width_px},{height_px + 140}", _welcome()]
+    argv += [f"--window-size={WINDOW_PX[0]},{WINDOW_PX[1]}", _welcome()]
     env = workspace.sound_env()
     child = await crew.start(Program("browser", argv, env, cwd=workspace.home, grace_s=3.0))
     url = f"http://127.0.0.1:{port}"
