@@ -271,7 +271,8 @@ async def test_a_flood_is_silenced_at_the_sfu_nothing_stays_down_and_it_is_heard
         ana.beat()
         payload = json.dumps([1, "key", SHIFT_L, True, ""])
 
-        sent = await flood(ana.room, ana.agent, ana.topic, payload, per_s=10_000, seconds=4.0)
+        # no more than a slow machine's SDK has sent before the rest of ten seconds is over
+        sent = await flood(ana.room, ana.agent, ana.topic, payload, per_s=10_000, seconds=2.0)
         assert sent > 10_000, "a flood"
         await ana.send("key", SHIFT_L, False, "")
         await eventually(lambda: down(x) == (0, 0), "nothing is down any more", 20.0)
