@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.chromium import Site, site
 from support.livekit import LiveKitServer, livekit_server
 from support.shim_process import ShimProcess, shim_process
 from support.xserver import XServer, x_server
@@ -31,6 +32,13 @@ def shim(sfu: LiveKitServer, module_path: Path) -> Iterator[ShimProcess]:
 @pytest.fixture(scope="module")
 def x(module_path: Path) -> Iterator[XServer]:
     with x_server(module_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pages(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The module's PAGES, served."""
+    with site(dict(request.module.PAGES)) as server:
         yield server
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from sessioncast_agent.cdp.picture import JpegDecoder
 from sessioncast_agent.errors import BrowserLost, BrowserRefused, CannotStart
 from support.browser_session import BrowserSession, browser_session, until
-from support.chromium import Chromium, Site, chromium, site
+from support.chromium import Chromium, Site, chromium
 from support.livekit import free_ports
 from support.proxy import proxy
 
@@ -29,12 +28,6 @@ PAGES = {
     "'width:200px;height:200px'></div><script>let n=0;(function f(){d.style.background="
     "n++%2?'#000':'#fff';requestAnimationFrame(f)})()</script>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture
@@ -213,7 +206,7 @@ def test_a_tab_that_somebody_else_brings_to_the_front_is_followed(
         until(lambda: session.active().title == "White", "the new tab")
         first = session.tabs()[0].id
         time.sleep(1.0)
-        urllib.request.urlopen(f"{browser.cdp_url}/json/activate/{first}", timeout=5).close()
+        browser.activate(first)
         until(lambda: session.active().id == first, "the other tab is followed")
         sees(session, BLACK)
 

@@ -17,7 +17,7 @@ from sessioncast_agent.cdp.news import Answer
 from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.inputs import Move
 from support.browser_session import BrowserSession, browser_session, until
-from support.chromium import Chromium, Site, chromium, site
+from support.chromium import Chromium, Site, chromium
 
 pytestmark = pytest.mark.integration
 
@@ -42,12 +42,6 @@ PAGES = {
     "{audio:true,video:true});got='yes '+s.getTracks().map(t=>t.kind).sort();"
     "s.getTracks().forEach(t=>t.stop())}catch(e){got='no '+e.name}})</script>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from livekit import rtc
 from playwright.async_api import Page, async_playwright
 
 from support.agent_process import AgentProcess, agent_process
-from support.chromium import Chromium, Site, chromium, site
+from support.chromium import Chromium, Site, chromium
 from support.shim_process import ShimProcess
 from support.viewer import Viewer, eventually, viewer
 
@@ -30,12 +30,6 @@ PAGES = {
     "/files": "<title>Files</title><body style='margin:0'><input type=file id=f "
     "style='position:absolute;left:0;top:0;width:400px;height:100px'>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture

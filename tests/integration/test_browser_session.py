@@ -12,7 +12,7 @@ from sessioncast_agent.cdp.policy import UrlPolicy
 from sessioncast_agent.errors import BrowserRefused
 from sessioncast_agent.inputs import Button, Clip, Move, Press, Text, Touch, TouchPoint, Wheel
 from support.browser_session import BrowserSession, browser_session, until
-from support.chromium import Chromium, Site, chromium, site
+from support.chromium import Chromium, Site, chromium
 
 pytestmark = pytest.mark.integration
 
@@ -57,12 +57,6 @@ PAGES = {
     "/button": "<title>Button</title><body><script>document.addEventListener('click',()=>"
     "navigator.clipboard.writeText('by the button'))</script>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A browser in a window hardly larger than its toolbar, as the demo starts it: on Chromium."""
 
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from sessioncast_agent.demo.webbrowser import WINDOW_PX
 from support.browser_session import BrowserSession, browser_session, until
-from support.chromium import Chromium, Site, chromium, site
+from support.chromium import Chromium, Site, chromium
 
 pytestmark = pytest.mark.integration
 
@@ -28,12 +27,6 @@ PAGES = {
     "/inner": "<body style='margin:0;background:#fff'><script>parent.postMessage('here','*');"
     "addEventListener('click',e=>parent.postMessage([e.clientX,e.clientY].join(),'*'))</script>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture
@@ -68,7 +61,7 @@ def test_a_tab_that_somebody_else_brings_to_the_front_is_followed_in_a_small_win
         until(lambda: session.active().title == "Other", "the new tab")
         first = session.tabs()[0].id
         time.sleep(1.0)
-        urllib.request.urlopen(f"{browser.cdp_url}/json/activate/{first}", timeout=5).close()
+        browser.activate(first)
         until(lambda: session.active().id == first, "the other tab is followed")
         until(lambda: session.evaluate("innerHeight") == 720, "its size")
 

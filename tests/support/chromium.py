@@ -86,6 +86,10 @@ class Chromium:
         """Its tabs."""
         return [target for target in self.json("list") if target["type"] == "page"]
 
+    def activate(self, target: str) -> None:
+        """Bring a tab to the front, as another DevTools client would."""
+        urllib.request.urlopen(f"{self.cdp_url}/json/activate/{target}", timeout=5).close()
+
     def kill(self) -> None:
         """As `kill -9` of all its processes."""
         with contextlib.suppress(ProcessLookupError):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.agent_process import agent_process, call
-from support.chromium import Chromium, Site, site
+from support.chromium import Chromium, Site
 from support.chromium import chromium as shown_browser
 from support.shim_process import ShimProcess
 
@@ -26,12 +26,6 @@ PAGES = {
     "/files": "<title>Files</title><body style='margin:0'><input type=file id=f onchange='"
     "document.title=f.files[0].name' style='position:absolute;inset:0;width:1280px;height:700px'>",
 }
-
-
-@pytest.fixture(scope="module")
-def pages() -> Iterator[Site]:
-    with site(dict(PAGES)) as server:
-        yield server
 
 
 @pytest.fixture

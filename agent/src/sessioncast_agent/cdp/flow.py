@@ -21,19 +21,14 @@ class Flow:
     """See the module."""
 
     def __init__(self, fps: float) -> None:
-        self._interval_us = 1e6 / fps
+        self.interval_us = 1e6 / fps  # between two pictures, at least
         self._next_us = 0.0
         self._held: Acknowledge | None = None
         self._release: asyncio.TimerHandle | None = None
 
-    @property
-    def interval_us(self) -> float:
-        """Between two pictures, at least."""
-        return self._interval_us
-
     def set_fps_cap(self, fps: float) -> None:
         """At most this many a second, by late acknowledgement."""
-        self._interval_us = 1e6 / max(fps, 0.1)
+        self.interval_us = 1e6 / max(fps, 0.1)
 
     def restart(self) -> None:
         """Another screencast: what is held belongs to the one before."""
@@ -46,11 +41,11 @@ class Flow:
         """A picture is here, at this monotonic time; see the module."""
         self._let_go()
         loop = asyncio.get_running_loop()
-        if self._interval_us <= FASTEST_US:
+        if self.interval_us <= FASTEST_US:
             self._held = acknowledge
             self._release = loop.call_later(HELD_S, self._let_go)
             return
-        self._next_us = max(self._next_us, now_us - self._interval_us) + self._interval_us
+        self._next_us = max(self._next_us, now_us - self.interval_us) + self.interval_us
         wait_us = self._next_us - now_us
         if wait_us <= 0:
             acknowledge()

@@ -125,7 +125,8 @@ class Screen:
         """The page has another size; see `_keep`."""
         seen = (await tab.send("Page.getLayoutMetrics"))["cssLayoutViewport"]
         ratio = self.viewport.scale
-        self._keep(tab, (seen["clientWidth"] * ratio, seen["clientHeight"] * ratio))
+        if tab is self._tab:
+            self._keep(tab, (seen["clientWidth"] * ratio, seen["clientHeight"] * ratio))
 
     def _keep(self, tab: Tab, size_px: tuple[float, float]) -> bool:
         """Set the viewport again if it was lost; whether it was.
@@ -137,7 +138,7 @@ class Screen:
         if min(size_px) >= LOST_PX:
             return False
         now_us = monotonic_us()
-        if tab is self._tab and now_us - self._kept_us > KEEP_INTERVAL_US:
+        if now_us - self._kept_us > KEEP_INTERVAL_US:
             self._kept_us = now_us
             self._apply(tab)
             self._cast()
