@@ -18,7 +18,7 @@ from support.viewer import eventually
 
 @dataclass
 class Listener:
-    """What has been heard, newest last; times are monotonic."""
+    """What has been heard, newest last; times are monotonic, sound is (samples, channels)."""
 
     room: rtc.Room
     identity: str
@@ -27,10 +27,10 @@ class Listener:
     captions: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     frames: int = 0
 
-    def heard(self, track: str, seconds: float) -> Signal:
-        """The last so many seconds of this track, one channel."""
+    def heard(self, track: str, seconds: float, ear: int = 0) -> Signal:
+        """The last so many seconds of this track, by the left ear (0) or the right (1)."""
         chunks = self.sound.get(track, [])
-        signal = np.concatenate([chunk for _, chunk in chunks]) if chunks else np.zeros(0)
+        signal = np.concatenate([chunk[:, ear] for _, chunk in chunks]) if chunks else np.zeros(0)
         return signal[-int(seconds * RATE_HZ) :]
 
     def attributes(self, session: str) -> dict[str, str]:
@@ -65,8 +65,8 @@ async def listener(
             async for event in stream:
                 frame = np.frombuffer(event.frame.data, np.int16).astype(np.float64) / 32768
                 notes.channels[name] = event.frame.num_channels
-                mono = frame.reshape(-1, event.frame.num_channels)[:, 0]
-                notes.sound.setdefault(name, []).append((time.monotonic(), mono))
+                ears = frame.reshape(-1, event.frame.num_channels)
+                notes.sound.setdefault(name, []).append((time.monotonic(), ears))
         finally:
             await stream.aclose()
 
