@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sessioncast_agent.cdp.drain import Drain
 from sessioncast_agent.cdp.embedded import PointerPainter
 from sessioncast_agent.cdp.flow import Flow
 from sessioncast_agent.cdp.picture import JPEG_QUALITY, JpegDecoder
@@ -84,6 +85,7 @@ class Screen:
         self._put_us = 0
         self._repaint: asyncio.TimerHandle | None = None
         self._flow = Flow(fps)
+        self._drain = Drain()
         self._decoder = JpegDecoder()
         self._tab: Tab | None = None
         self._watched = False
@@ -152,6 +154,7 @@ class Screen:
         tab = self._tab
         self._fresh, self._drawn_s = False, 0.0
         self._flow.restart()
+        self._drain = Drain()
         if self._helper is not None:
             self._helper.cancel()
             self._helper = None
@@ -203,6 +206,8 @@ class Screen:
         self._take_size(size_px, scale)
         self._put(frame)
         self._check_scale(scale)
+        if self._drain.due(now_us) and self._tab is not None:
+            self._tab.skip_turn()
 
     def _check_scale(self, scale: float) -> None:
         """Chromium casts at the pixel ratio it was started with, whatever pages are told."""

@@ -25,12 +25,18 @@ MAX_TITLE_CHARS, MAX_SHOWN_URL_CHARS = 120, 500
 RELOADS, RELOADS_IN_S = 3, 60.0  # a page that crashes more often is left for a person to decide
 
 
+def _script(name: str) -> str:
+    return (resources.files("sessioncast_agent.cdp") / name).read_text("utf-8")
+
+
+SKIP = _script("skip.js")
+
+
 def scripts(event: str) -> tuple[str, str]:
     """The isolated world's and the page's own, with the secret name of the event between them."""
-    folder = resources.files("sessioncast_agent.cdp")
-    return tuple(  # type: ignore[return-value]  # two names, two texts
-        (folder / name).read_text("utf-8").replace("@EVENT@", event)
-        for name in ("observer.js", "shim.js")
+    return (
+        _script("observer.js").replace("@EVENT@", event),
+        _script("shim.js").replace("@EVENT@", event),
     )
 
 
@@ -175,6 +181,10 @@ class Tab:
         elif self.casting:
             self.post("Page.stopScreencast")
         self.casting = on
+
+    def skip_turn(self) -> None:
+        """The page's animation leaves out one turn; see `drain`."""
+        self.post("Runtime.evaluate", {"expression": SKIP, "silent": True})
 
     async def navigate(self, url: str) -> None:
         """Raises BrowserRefused, with the network's reason or the policy's."""
