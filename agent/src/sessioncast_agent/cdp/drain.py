@@ -31,8 +31,10 @@ class Drain:
     def due(self, now_us: int) -> bool:
         """Whether the page is to leave out a turn after the picture that came at this time."""
         wait_us = now_us - self._came_us[-1] if self._came_us else 0
-        if self._skipped_us is not None:
-            self._learn(now_us, missing=wait_us > LATE_US)
+        missing = wait_us > LATE_US
+        if self._skipped_us is not None and (missing or now_us - self._skipped_us >= LOOK_US):
+            self._skipped_us = None
+            self._learn(now_us, emptied=not missing)
         if wait_us > PAUSE_US:
             self._came_us.clear()
         self._came_us.append(now_us)
@@ -42,14 +44,11 @@ class Drain:
         self._skipped_us = now_us
         return True
 
-    def _learn(self, now_us: int, *, missing: bool) -> None:
-        if not missing and now_us - (self._skipped_us or 0) < LOOK_US:
-            return
-        self._skipped_us = None
-        self._row += 1
-        if missing or self._row == LEVELS:
-            self._row = 0
-            self._not_before_us = now_us + self._interval_us
-            self._interval_us = min(2 * self._interval_us, SELDOM_US)
-        else:
+    def _learn(self, now_us: int, *, emptied: bool) -> None:
+        self._row = self._row + 1 if emptied else LEVELS
+        if self._row < LEVELS:
             self._not_before_us = now_us + SOON_US
+            return
+        self._row = 0
+        self._not_before_us = now_us + self._interval_us
+        self._interval_us = min(2 * self._interval_us, SELDOM_US)
