@@ -46,7 +46,9 @@ window.skip = () => { (0, eval)(%r); };
 def session(tmp_path: Path, pages: Site) -> Iterator[BrowserSession]:
     with (
         chromium(tmp_path, "about:blank") as browser,
-        browser_session(browser.cdp_url) as running,
+        browser_session(
+            browser.cdp_url, size=(640, 360, 1.0)
+        ) as running,  # light enough for 60 fps
     ):
         running.goto(pages.url + "/still")
         running.evaluate(TURNS % SKIP)
@@ -123,7 +125,7 @@ def test_the_agent_asks_a_page_that_animates_and_no_other(
 
     monkeypatch.setattr(Tab, "skip_turn", noted)
     session.goto(pages.url + "/moving")
-    until(lambda: len(asked) >= 2, "asked twice")
+    until(lambda: len(asked) >= 2, "asked twice", 60)
     session.frames.clear()
     until(lambda: len(session.frames) > 30, "pictures go on")
     assert set(asked) == {"Moving"}
