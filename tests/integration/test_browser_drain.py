@@ -129,3 +129,21 @@ def test_the_agent_asks_a_page_that_animates_and_no_other(
     session.frames.clear()
     until(lambda: len(session.frames) > 30, "pictures go on")
     assert set(asked) == {"Moving"}
+
+
+def test_who_kept_the_function_of_that_turn_is_put_off_no_more(session: BrowserSession) -> None:
+    ticks = session.evaluate(
+        """(async () => {
+          let tick = 0;
+          const count = () => { tick += 1; native(count); };
+          native(count);
+          skip();
+          const kept = window.requestAnimationFrame, ticks = [];
+          await new Promise((done) => {
+            const turn = () => { ticks.push(tick); if (ticks.length < 8) kept(turn); else done(); };
+            kept(turn);
+          });
+          return ticks;
+        })()"""
+    )
+    assert [b - a for a, b in pairwise(ticks[1:])] == [1] * 6, ticks
