@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sessioncast_agent.cdp.tab import SKIP, Tab
+from sessioncast_agent.cdp.tab import Tab, script
 from support.browser_session import BrowserSession, browser_session, until
 from support.chromium import Site, chromium
 
@@ -25,6 +25,7 @@ PAGES = {
 </script>""",
     "/still": "<title>Still</title><body>",
 }
+SMALL = (640, 360, 1.0)  # light enough for 60 pictures a second on a busy machine
 # Two chains of turns, and what each was given; `skip` is what the agent runs.
 TURNS = """
 window.turns = { a: [], b: [] };
@@ -46,12 +47,10 @@ window.skip = () => { (0, eval)(%r); };
 def session(tmp_path: Path, pages: Site) -> Iterator[BrowserSession]:
     with (
         chromium(tmp_path, "about:blank") as browser,
-        browser_session(
-            browser.cdp_url, size=(640, 360, 1.0)
-        ) as running,  # light enough for 60 fps
+        browser_session(browser.cdp_url, size=SMALL) as running,
     ):
         running.goto(pages.url + "/still")
-        running.evaluate(TURNS % SKIP)
+        running.evaluate(TURNS % script("skip.js"))
         yield running
 
 

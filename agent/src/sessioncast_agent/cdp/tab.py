@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections import deque
+from functools import cache
 from importlib import resources
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -25,18 +26,17 @@ MAX_TITLE_CHARS, MAX_SHOWN_URL_CHARS = 120, 500
 RELOADS, RELOADS_IN_S = 3, 60.0  # a page that crashes more often is left for a person to decide
 
 
-def _script(name: str) -> str:
+@cache
+def script(name: str) -> str:
+    """One of the scripts beside this module, as it is."""
     return (resources.files("sessioncast_agent.cdp") / name).read_text("utf-8")
-
-
-SKIP = _script("skip.js")
 
 
 def scripts(event: str) -> tuple[str, str]:
     """The isolated world's and the page's own, with the secret name of the event between them."""
     return (
-        _script("observer.js").replace("@EVENT@", event),
-        _script("shim.js").replace("@EVENT@", event),
+        script("observer.js").replace("@EVENT@", event),
+        script("shim.js").replace("@EVENT@", event),
     )
 
 
@@ -184,7 +184,7 @@ class Tab:
 
     def skip_turn(self) -> None:
         """The page's animation leaves out one turn; see `drain`."""
-        self.post("Runtime.evaluate", {"expression": SKIP, "silent": True})
+        self.post("Runtime.evaluate", {"expression": script("skip.js"), "silent": True})
 
     async def navigate(self, url: str) -> None:
         """Raises BrowserRefused, with the network's reason or the policy's."""
